@@ -36,13 +36,26 @@ var (
 	// ErrUnknown means that a commit may or may not have happened. The caller
 	// releases nothing and looks the rows up before it answers.
 	ErrUnknown = errors.New("store: result of the commit is unknown")
+	// ErrFull means that the disk is full: nothing of the batch was written.
+	ErrFull = errors.New("store: no space left, nothing was written")
+	// ErrInvalid is a write that does not hold together: a message without an
+	// entry, a version that skips one.
+	ErrInvalid = errors.New("store: write does not hold together")
+)
+
+// The kinds of entry that rows of other tables refer to; package disclosure
+// has them all.
+const (
+	KindAccepted = "message-accepted"   // Message and the Mail made with it
+	KindAdmitted = "statement-admitted" // Statement
+	KindRelease  = "release"            // Mail that is or was handed out
 )
 
 // Head is the state of the tree: as many entries, under this root.
 type Head struct {
 	Size uint64
 	Root gateway.Digest
-	Time time.Time // of the last entry; entries never go back in time
+	Time time.Time // the latest of any entry; it never goes back
 }
 
 // Tile is a piece of the tree in the form of C2SP tlog-tiles: up to 256 hashes.
@@ -59,6 +72,10 @@ type Entry struct {
 	Key  string   // at-rest key of E2
 	Kind string   // what happened, "release"
 	Time time.Time
+	// Batch is the size of the tree after the batch that brought the entry;
+	// set by the store. The receipt of the entry proves it in the tree of that
+	// size, so that it can be made again, byte for byte.
+	Batch uint64
 	// What auditors search by; zero where it does not apply.
 	Discloser, Recipient gateway.AgencyID
 	Subject, Case        gateway.Ref
@@ -106,16 +123,18 @@ type Mail struct {
 	Expires  time.Time
 	State    MailState
 	Version  int64          // rises with each change; compared by MailChange
-	Lease    time.Time      // Handed: not handed to anyone else before
+	Lease    time.Time      // Handed, Held: not listed by Mailbox before
 	Hold     []byte         // what the last decision looked at (opaque to the store); an equal value need not be decided again
 	Delivery string         // id of the last hand-out
-	Entry    uint64         // index of its entry
+	Entry    uint64         // index of the entry of its last hand-out; before that, of the entry it was made with
 	Token    gateway.Digest // digest of what was handed out
 }
 
-// MailChange moves a mailbox item, if its version still is Mail.Version.
-// Mail carries the new values; the store sets Version to Version+1, and Entry
-// to the index of the write's first entry when State is Handed.
+// MailChange moves a mailbox item, if its version still is Mail.Version, else
+// [ErrMoved]. Of Mail the store takes State, Lease, Hold, Delivery and Token,
+// and sets Version to Version+1. When State is Handed it sets Entry to the
+// index of the write's first entry; a write without entries may hand out again
+// only what was handed out before, under the same Delivery and Token.
 type MailChange struct{ Mail }
 
 // State is a named version that decisions rest on: "directory", "policy",
@@ -123,7 +142,7 @@ type MailChange struct{ Mail }
 // under the name, MAC is made with a key outside the database.
 type State struct {
 	Name    string
-	Version int64
+	Version int64 // 0 means never written
 	Digest  gateway.Digest
 	MAC     []byte
 }
@@ -144,7 +163,7 @@ type Statement struct {
 
 // Write is what one request asks of the database: all of it or nothing.
 type Write struct {
-	Expect      []State // Version compared; a name never written has version 0
+	Expect      []State // Version compared, else ErrMoved; a name never written has version 0
 	Set         []State // stored; Version must be the expected one plus 1
 	Replay      string  // single-use identifier, "" for none
 	ReplayUntil time.Time
@@ -155,10 +174,12 @@ type Write struct {
 	Entries     []Entry
 }
 
-// Result is the fate of one Write.
+// Result is the fate of one Write. When several conflicts meet, ErrDuplicate
+// goes before ErrReplayed, ErrMoved and ErrQuota, so that a message sent twice
+// is known again whatever changed since.
 type Result struct {
 	Index    uint64   // of the first entry; the others follow
-	Existing *Message // with ErrDuplicate: the row that is there
+	Existing *Message // with ErrDuplicate: the row that is there, without Body
 	Entry    uint64   // with ErrDuplicate: the index of its entry
 	Err      error
 }
@@ -191,10 +212,16 @@ type Store interface {
 	Message(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (Message, uint64, error) // and its entry's index
 	MessageByID(ctx context.Context, to gateway.AgencyID, id gateway.MessageID) (Message, uint64, error)
 	// Mailbox lists up to limit items of the mailboxes that may be handed out
-	// at now (waiting, held, or handed with a lease that ended), oldest first.
+	// at now: waiting, and held or handed with a lease that ended. What was not
+	// tried yet comes first, oldest first; then what was tried, by the end of
+	// its lease, so that what is held does not bar what waits.
 	Mailbox(ctx context.Context, agency gateway.AgencyID, roles []gateway.Role, now time.Time, limit int) ([]Mail, error)
-	MailByDelivery(ctx context.Context, agency gateway.AgencyID, deliveries []string) ([]Mail, error) // those found
+	MailByDelivery(ctx context.Context, agency gateway.AgencyID, deliveries []string) ([]Mail, error) // those whose last hand-out is named
 	MailOf(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) ([]Mail, error)
+
+	// Expired lists up to limit items that are waiting, held or handed although
+	// their time is past at now, the longest past first.
+	Expired(ctx context.Context, now time.Time, limit int) ([]Mail, error)
 
 	// Purge deletes replay identifiers past their time and the bodies of
 	// messages that are acknowledged everywhere or expired; it reports how

@@ -1,0 +1,40 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"sluss/gateway"
+)
+
+// Scanner reads whole tables, in a fixed order, for fsck and export. f must
+// not call the store; its error ends the scan and is returned.
+type Scanner interface {
+	ScanMessages(ctx context.Context, f func(m Message, entry uint64) error) error
+	ScanStatements(ctx context.Context, f func(Statement) error) error
+	ScanMail(ctx context.Context, f func(Mail) error) error
+	ScanStates(ctx context.Context, f func(State) error) error
+}
+
+// Query says which entries an auditor looks for. A zero member does not
+// restrict; at least one of Subject, Case, Discloser and Recipient is set, or
+// the period is bounded by From.
+type Query struct {
+	Discloser, Recipient gateway.AgencyID
+	Subject, Case        gateway.Ref
+	Kind                 string
+	From, To             time.Time // From inclusive, To exclusive
+	Before               uint64    // index below this one, 0 for no limit: where the last page ended
+	Limit                int
+}
+
+// Indexed is an entry with its place in the log.
+type Indexed struct {
+	Index uint64
+	Entry
+}
+
+// Searcher finds entries by what auditors ask for, the newest first.
+type Searcher interface {
+	Search(ctx context.Context, q Query) ([]Indexed, error)
+}
