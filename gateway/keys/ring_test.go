@@ -1,0 +1,257 @@
+package keys_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sluss/gateway"
+	"sluss/gateway/keys"
+)
+
+var (
+	kek      = bytes.Repeat([]byte{7}, 32)
+	november = time.Date(2026, 11, 30, 23, 59, 59, 0, time.UTC)
+	aad      = []byte("message urn:uuid:1")
+	secret   = []byte("CANARY value")
+)
+
+const stockholm gateway.AgencyID = "municipality:0180"
+
+func openRing(t *testing.T, dir string) *keys.Ring {
+	t.Helper()
+	r, err := keys.OpenRing(dir, kek)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestRing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ring")
+	r := openRing(t, dir)
+	ciphertext, key, err := r.Encrypt(stockholm, "message", november, secret, aad)
+	if err != nil || key != "municipality:0180/message/2026-11" {
+		t.Fatalf("got key %q, %v", key, err)
+	}
+	again, _, err := r.Encrypt(stockholm, "message", november, secret, aad)
+	if err != nil || bytes.Equal(again, ciphertext) {
+		t.Errorf("the same plaintext gave the same ciphertext (%v)", err)
+	}
+	if n := len(ciphertext) - len(secret); n > 28 {
+		t.Errorf("ciphertext is %d bytes longer than the plaintext, want at most 28", n)
+	}
+	// A ring opened anew has only what is on the disk.
+	for name, ring := range map[string]*keys.Ring{"same": r, "reopened": openRing(t, dir)} {
+		if got, err := ring.Decrypt(key, ciphertext, aad); err != nil || !bytes.Equal(got, secret) {
+			t.Errorf("%s ring: got %q, %v; want the plaintext", name, got, err)
+		}
+	}
+	err = filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		info, _ := d.Info()
+		if want := os.FileMode(0o600); !d.IsDir() && info.Mode() != want || d.IsDir() && info.Mode().Perm() != 0o700 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRingRefuses(t *testing.T) {
+	const key = "municipality:0180/message/2026-11"
+	type sealed struct {
+		ring            *keys.Ring
+		dir, key        string
+		ciphertext, aad []byte
+	}
+	tests := []struct {
+		name  string
+		spoil func(s *sealed)
+		want  error
+	}{
+		{"other row", func(s *sealed) { s.aad = []byte("message urn:uuid:2") }, keys.ErrDecrypt},
+		{"changed bit", func(s *sealed) { s.ciphertext[20] ^= 1 }, keys.ErrDecrypt},
+		{"truncated", func(s *sealed) { s.ciphertext = s.ciphertext[:10] }, keys.ErrDecrypt},
+		{"empty", func(s *sealed) { s.ciphertext = nil }, keys.ErrDecrypt},
+		{"key of another class", func(s *sealed) {
+			_, s.key, _ = s.ring.Encrypt(stockholm, "facts", november, nil, nil)
+		}, keys.ErrDecrypt},
+		{"key of another month", func(s *sealed) {
+			_, s.key, _ = s.ring.Encrypt(stockholm, "message", november.Add(time.Second), nil, nil)
+		}, keys.ErrDecrypt},
+		{"key of another agency", func(s *sealed) { _, s.key, _ = s.ring.Encrypt("police", "message", november, nil, nil) }, keys.ErrDecrypt},
+		{"key never made", func(s *sealed) { s.key = "police/message/2020-01" }, keys.ErrNoKey},
+		{"path out of the ring", func(s *sealed) { s.key = "police/../2020-01" }, keys.ErrName},
+		{"unknown agency", func(s *sealed) { s.key = "nobody/message/2026-11" }, keys.ErrName},
+		{"no month", func(s *sealed) { s.key = "police/message/2026-13" }, keys.ErrName},
+		{"empty name", func(s *sealed) { s.key = "" }, keys.ErrName},
+		{"destroyed", func(s *sealed) { s.ring.Destroy(s.key) }, keys.ErrDestroyed},
+		{"destroyed, other process", func(s *sealed) {
+			s.ring.Destroy(s.key)
+			s.ring = openRing(t, s.dir)
+		}, keys.ErrDestroyed},
+		{"wrapped key put in another's place", func(s *sealed) {
+			_, other, _ := s.ring.Encrypt("police", "message", november, nil, nil)
+			raw, _ := os.ReadFile(filepath.Join(s.dir, other+".key"))
+			os.WriteFile(filepath.Join(s.dir, s.key+".key"), raw, 0o600)
+			s.ring = openRing(t, s.dir)
+		}, keys.ErrKEK},
+		{"open key file", func(s *sealed) {
+			os.Chmod(filepath.Join(s.dir, s.key+".key"), 0o644)
+			s.ring = openRing(t, s.dir)
+		}, keys.ErrMode},
+	}
+	for _, tt := range tests {
+		s := sealed{dir: t.TempDir(), aad: aad}
+		s.ring = openRing(t, s.dir)
+		var err error
+		if s.ciphertext, s.key, err = s.ring.Encrypt(stockholm, "message", november, secret, aad); err != nil || s.key != key {
+			t.Fatal(s.key, err)
+		}
+		tt.spoil(&s)
+		got, err := s.ring.Decrypt(s.key, s.ciphertext, s.aad)
+		if got != nil || !errors.Is(err, tt.want) {
+			t.Errorf("%s: got %q, %v; want %v", tt.name, got, err, tt.want)
+		}
+	}
+}
+
+func TestRingNames(t *testing.T) {
+	r := openRing(t, t.TempDir())
+	for _, class := range []string{"", "..", "a/b", "Message", strings.Repeat("a", 33)} {
+		if _, _, err := r.Encrypt(stockholm, class, november, secret, aad); !errors.Is(err, keys.ErrName) {
+			t.Errorf("class %q: got %v, want %v", class, err, keys.ErrName)
+		}
+	}
+	if _, _, err := r.Encrypt("../police", "message", november, secret, aad); !errors.Is(err, keys.ErrName) {
+		t.Errorf("agency: got %v, want %v", err, keys.ErrName)
+	}
+	if _, _, err := r.Encrypt("", "message", november, secret, aad); !errors.Is(err, keys.ErrName) {
+		t.Errorf("no agency: got %v, want %v", err, keys.ErrName)
+	}
+}
+
+func TestDestroy(t *testing.T) {
+	dir := t.TempDir()
+	r := openRing(t, dir)
+	var made []string
+	for _, agency := range []gateway.AgencyID{"police", stockholm} {
+		_, key, err := r.Encrypt(agency, "message", november, secret, aad)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, key)
+	}
+	slices.Sort(made)
+	if got, err := r.Keys(); err != nil || !cmp.Equal(got, made) {
+		t.Fatalf("got keys %v, %v; want %v", got, err, made)
+	}
+	wrapped, _ := os.ReadFile(filepath.Join(dir, made[0]+".key"))
+	for range 2 {
+		if err := r.Destroy(made[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := r.Keys(); err != nil || !cmp.Equal(got, made[1:]) {
+		t.Errorf("got keys %v, %v; want %v", got, err, made[1:])
+	}
+	// The month stays closed: for writing, and if the file comes back.
+	if _, _, err := r.Encrypt(stockholm, "message", november, secret, aad); !errors.Is(err, keys.ErrDestroyed) {
+		t.Errorf("writing in a closed month: got %v, want %v", err, keys.ErrDestroyed)
+	}
+	if err := os.WriteFile(filepath.Join(dir, made[0]+".key"), wrapped, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openRing(t, dir).Decrypt(made[0], nil, aad); !errors.Is(err, keys.ErrDestroyed) {
+		t.Errorf("restored key file: got %v, want %v", err, keys.ErrDestroyed)
+	}
+	if err := r.Destroy("police/message/2020-01"); !errors.Is(err, keys.ErrNoKey) {
+		t.Errorf("key never made: got %v, want %v", err, keys.ErrNoKey)
+	}
+	if err := r.Destroy("police"); !errors.Is(err, keys.ErrName) {
+		t.Errorf("no name: got %v, want %v", err, keys.ErrName)
+	}
+}
+
+func TestOpenRingRefuses(t *testing.T) {
+	dir := t.TempDir()
+	if _, _, err := openRing(t, dir).Encrypt(stockholm, "message", november, secret, aad); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.OpenRing(dir, bytes.Repeat([]byte{8}, 32)); !errors.Is(err, keys.ErrKEK) {
+		t.Errorf("other KEK: got %v, want %v", err, keys.ErrKEK)
+	}
+	if _, err := keys.OpenRing(dir, kek[:16]); !errors.Is(err, keys.ErrKEK) {
+		t.Errorf("short KEK: got %v, want %v", err, keys.ErrKEK)
+	}
+	if err := os.Remove(filepath.Join(dir, "mac.key")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.OpenRing(dir, kek); !errors.Is(err, keys.ErrRing) {
+		t.Errorf("lost MAC key: got %v, want %v", err, keys.ErrRing)
+	}
+}
+
+// TestRingTogether lets two rings on one directory race to make the same keys:
+// both must come to use the same ones.
+func TestRingTogether(t *testing.T) {
+	dir := t.TempDir()
+	rings := []*keys.Ring{openRing(t, dir), openRing(t, dir)}
+	var wg sync.WaitGroup
+	for i := range 16 {
+		wg.Go(func() {
+			at := november.AddDate(0, i/4, 0)
+			ciphertext, key, err := rings[i%2].Encrypt(stockholm, "message", at, secret, aad)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if got, err := rings[1-i%2].Decrypt(key, ciphertext, aad); err != nil || !bytes.Equal(got, secret) {
+				t.Errorf("other ring: got %q, %v; want the plaintext", got, err)
+			}
+		})
+	}
+	wg.Wait()
+	if !bytes.Equal(rings[0].MAC("d"), rings[1].MAC("d")) {
+		t.Error("two rings on one directory make different MACs")
+	}
+}
+
+func TestMAC(t *testing.T) {
+	dir := t.TempDir()
+	r := openRing(t, dir)
+	macs := map[string]string{}
+	for name, mac := range map[string][]byte{
+		"good":              r.MAC("person state", []byte("ab"), []byte("c")),
+		"other domain":      r.MAC("provider state", []byte("ab"), []byte("c")),
+		"parts cut anew":    r.MAC("person state", []byte("a"), []byte("bc")),
+		"empty part":        r.MAC("person state", []byte("ab"), []byte("c"), nil),
+		"one part":          r.MAC("person state", []byte("abc")),
+		"no part":           r.MAC("person state"),
+		"another ring's":    openRing(t, t.TempDir()).MAC("person state", []byte("ab"), []byte("c")),
+		"domain like part":  r.MAC("person stateab", []byte("c")),
+		"domain and a part": r.MAC("", []byte("person state"), []byte("ab"), []byte("c")),
+	} {
+		if len(mac) != 32 {
+			t.Errorf("%s: MAC of %d bytes", name, len(mac))
+		}
+		if other, ok := macs[hex.EncodeToString(mac)]; ok {
+			t.Errorf("%s and %s have the same MAC", name, other)
+		}
+		macs[hex.EncodeToString(mac)] = name
+	}
+	if again := openRing(t, dir).MAC("person state", []byte("ab"), []byte("c")); macs[hex.EncodeToString(again)] != "good" {
+		t.Error("the MAC is another after the ring was opened again")
+	}
+}
