@@ -60,7 +60,8 @@ func TestPairReload(t *testing.T) {
 
 		serves := func(step string, serial int64, key crypto.Signer) {
 			t.Helper()
-			time.Sleep(5 * time.Second)
+			time.Sleep(5500 * time.Millisecond) // between two looks at the files
+			synctest.Wait()
 			got, err := pair.GetCertificate(nil)
 			if err != nil || got.Leaf.SerialNumber.Int64() != serial || !samePublic(got.PrivateKey.(crypto.Signer), key) {
 				t.Errorf("%s: got serial %v, %v; want %d and its key", step, got.Leaf.SerialNumber, err, serial)
