@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"gateway/store/sqlite":    {"gateway/store"},
 	"gateway/store/storetest": {"gateway/store"},
 	"gateway/facts":           {"gateway/envelope", "gateway/catalogue", "gateway/store"},
+	"gateway/facts/fixtures":  {"gateway/facts"},
 	"gateway/policy":          {"gateway/catalogue", "gateway/facts", "gateway/snapshot"},
 	"gateway/redact":          {"gateway/envelope", "gateway/policy"},
 	"gateway/disclosure":      {"gateway/store"},

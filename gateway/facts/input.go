@@ -39,6 +39,19 @@ type Input struct {
 	// About says for each field declared to hold data on other protected
 	// persons whether each of them has a consent that covers it.
 	About map[gateway.Field]bool `json:"about"`
+	// Table is what the small-cell guard found in a table of sums. It stands
+	// here because the guard's answer, unlike the numbers it read, is enough to
+	// take the decision again.
+	Table Table `json:"table"`
+}
+
+// Table says what may be shown of an exit.followup_report (domain, Section 17).
+// The zero value is a table that nobody has looked at: nothing of it is shown.
+type Table struct {
+	Checked    bool     `json:"checked"`     // the guard has run
+	Refused    bool     `json:"refused"`     // the table as a whole would give somebody away
+	MoneyShown bool     `json:"money_shown"` // the sums do not show what one payee was paid
+	Blanked    []string `json:"blanked"`     // ids of the cells that are blanked, in table order
 }
 
 // Party is one side of a disclosure, as far as the policy may know it.
