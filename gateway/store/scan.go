@@ -24,7 +24,7 @@ type Query struct {
 	Subject, Case        gateway.Ref
 	Kind                 string
 	From, To             time.Time // From inclusive, To exclusive
-	Before               uint64    // index below this one, 0 for no limit: where the last page ended
+	Before               uint64    // older than the entry with this index: where the last page ended; 0 for the newest
 	Limit                int
 }
 

@@ -1,0 +1,152 @@
+package disclosure_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"errors"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/disclosure"
+	"sluss/gateway/store"
+	"sluss/gateway/store/sqlite"
+)
+
+// The checkpoint key of the tests is made from fixed bytes, so that golden
+// files and examples are the same every time.
+var (
+	seed = sha256.Sum256([]byte("checkpoint key of the tests"))
+	key  = ed25519.NewKeyFromSeed(seed[:])
+)
+
+const origin = "test.sluss/log"
+
+// plain is a Sealer and Opener that hides nothing.
+type plain struct{}
+
+func (plain) Encrypt(_ gateway.AgencyID, class string, _ time.Time, plaintext, aad []byte) ([]byte, string, error) {
+	sum := sha256.Sum256(aad)
+	return append(sum[:], plaintext...), "plain/" + class, nil
+}
+
+func (plain) Decrypt(key string, ciphertext, aad []byte) ([]byte, error) {
+	sum := sha256.Sum256(aad)
+	if len(ciphertext) < 32 || [32]byte(ciphertext[:32]) != sum {
+		return nil, errors.New("plain: not what was encrypted")
+	}
+	return ciphertext[32:], nil
+}
+
+func policy(t testing.TB) disclosure.Policy {
+	t.Helper()
+	v, err := disclosure.NewVerifier(origin, key.Public().(ed25519.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return disclosure.Policy{Log: v}
+}
+
+// refusal makes the smallest entry.
+func refusal(t testing.TB, at time.Time) store.Entry {
+	t.Helper()
+	e, err := disclosure.NewEntry(disclosure.E1{
+		Kind: disclosure.MessageRefused, Time: disclosure.At(at), Code: gateway.CodeRoute,
+	}, disclosure.E2{}, plain{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func openStore(t testing.TB, dir string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(context.Background(), sqlite.Config{Dir: dir, Reserve: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// running is a log that runs until stop is called or the test ends.
+type running struct {
+	*disclosure.Log
+	stop func() error
+}
+
+func run(t testing.TB, cfg disclosure.Config) running {
+	t.Helper()
+	if cfg.Key == nil {
+		cfg.Key = key
+	}
+	cfg.Origin = origin
+	l, err := disclosure.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	stop := sync.OnceValue(func() error { cancel(); return <-ended })
+	t.Cleanup(func() { stop() })
+	return running{l, stop}
+}
+
+func TestAppend(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	l := run(t, disclosure.Config{Store: s, Anchor: filepath.Join(dir, "anchor")})
+	const callers = 40
+	var wg sync.WaitGroup
+	seen := make([]bool, callers*10)
+	var mu sync.Mutex
+	for range callers {
+		wg.Go(func() {
+			for range 10 {
+				e := refusal(t, time.Now())
+				c, err := l.Append(t.Context(), store.Write{Entries: []store.Entry{e}})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				proof, err := c.Proof()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				p, err := disclosure.VerifyProof(proof, e.Leaf, policy(t))
+				if err != nil || p.Index != c.Index() {
+					t.Errorf("VerifyProof = %d, %v, want %d", p.Index, err, c.Index())
+				}
+				if _, err := disclosure.CheckE1(c.E1(), c.Leaf()); err != nil {
+					t.Error(err)
+				}
+				_, again, err := l.Receipt(t.Context(), c.Index())
+				if err != nil || string(again) != string(proof) {
+					t.Errorf("Receipt is not what Append gave: %v", err)
+				}
+				mu.Lock()
+				if seen[c.Index()] {
+					t.Errorf("index %d given twice", c.Index())
+				}
+				seen[c.Index()] = true
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	tip, err := disclosure.OpenCheckpoint(l.Checkpoint(), policy(t))
+	if err != nil || tip.Size != callers*10 {
+		t.Fatalf("published size %d, %v, want %d", tip.Size, err, callers*10)
+	}
+	if found, err := s.Check(t.Context()); err != nil || len(found) != 0 {
+		t.Errorf("Check = %q, %v", found, err)
+	}
+}

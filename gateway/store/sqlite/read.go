@@ -1,0 +1,250 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/store"
+)
+
+// reader returns the prepared statement for query on the reading connections.
+func (s *Store) reader(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st, ok := s.queries.Load(query); ok {
+		return st.(*sql.Stmt), nil
+	}
+	st, err := s.read.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("preparing query: %w", err)
+	}
+	if other, ok := s.queries.LoadOrStore(query, st); ok {
+		st.Close()
+		return other.(*sql.Stmt), nil
+	}
+	return st, nil
+}
+
+// list reads the rows that query finds, among those committed.
+func list[T any](ctx context.Context, s *Store, t table[T], query string, args ...any) ([]T, error) {
+	st, err := s.reader(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := st.QueryContext(ctx, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", t.name, err)
+	}
+	defer rows.Close()
+	var out []T
+	for rows.Next() {
+		v, err := t.scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", t.name, err)
+		}
+		out = append(out, v)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("reading %s: %w", t.name, err)
+	}
+	return out, nil
+}
+
+// single reads the one row that query finds, or [store.ErrNotFound].
+func single[T any](ctx context.Context, s *Store, t table[T], query string, args ...any) (v T, err error) {
+	st, err := s.reader(ctx, query)
+	if err != nil {
+		return v, err
+	}
+	v, err = t.scan(st.QueryRowContext(ctx, args...))
+	if errors.Is(err, sql.ErrNoRows) {
+		return v, store.ErrNotFound
+	}
+	if err != nil {
+		return v, fmt.Errorf("reading %s: %w", t.name, err)
+	}
+	return v, nil
+}
+
+// array is a list as one parameter, read with json_each.
+func array[T any](list []T) (string, error) {
+	b, err := json.Marshal(list)
+	return string(b), err
+}
+
+// Head implements [store.Store].
+func (s *Store) Head(ctx context.Context) (store.Head, error) {
+	h, err := single(ctx, s, headTable, headTable.selects())
+	return store.Head{Size: h.Size, Root: h.Root, Time: h.Time}, err
+}
+
+// Tiles implements [store.Store].
+func (s *Store) Tiles(ctx context.Context, want []store.Tile) ([]store.Tile, error) {
+	ids := make([]int64, len(want))
+	for i, t := range want {
+		ids[i] = tileID(t.Level, t.Index)
+	}
+	in, err := array(ids)
+	if err != nil {
+		return nil, err
+	}
+	found, err := list(ctx, s, tileTable, tileTable.selects()+"WHERE id IN (SELECT value FROM json_each(?))", in)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[int64]store.Tile, len(found))
+	for _, t := range found {
+		byID[tileID(t.Level, t.Index)] = t
+	}
+	out := make([]store.Tile, len(want))
+	for i, id := range ids {
+		t, ok := byID[id]
+		if !ok {
+			return nil, fmt.Errorf("%w: tile %d/%d", store.ErrNotFound, want[i].Level, want[i].Index)
+		}
+		out[i] = t
+	}
+	return out, nil
+}
+
+// Leaves implements [store.Store].
+func (s *Store) Leaves(ctx context.Context, from, to uint64) ([][64]byte, error) {
+	leaves := table[[64]byte]{name: "entry", scan: func(row scanner) (l [64]byte, err error) {
+		err = row.Scan(leafOf{&l})
+		return l, err
+	}}
+	out, err := list(ctx, s, leaves, "SELECT leaf FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx", int64(from), int64(to))
+	if err == nil && uint64(len(out)) != to-from {
+		err = fmt.Errorf("%w: leaves %d to %d", store.ErrNotFound, from, to)
+	}
+	return out, err
+}
+
+// Entry implements [store.Store].
+func (s *Store) Entry(ctx context.Context, index uint64) (store.Entry, error) {
+	e, err := single(ctx, s, entryTable, entryTable.selects()+"WHERE idx = ?", int64(index))
+	return e.Entry, err
+}
+
+// Entries implements [store.Store].
+func (s *Store) Entries(ctx context.Context, from uint64, limit int) ([]store.Entry, error) {
+	found, err := list(ctx, s, entryTable, entryTable.selects()+"WHERE idx >= ? ORDER BY idx LIMIT ?", int64(from), limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]store.Entry, len(found))
+	for i, e := range found {
+		if e.Index != from+uint64(i) {
+			return nil, fmt.Errorf("%w: entry %d", store.ErrNotFound, from+uint64(i))
+		}
+		out[i] = e.Entry
+	}
+	return out, nil
+}
+
+// States implements [store.Store].
+func (s *Store) States(ctx context.Context, names []string) ([]store.State, error) {
+	in, err := array(names)
+	if err != nil {
+		return nil, err
+	}
+	found, err := list(ctx, s, stateTable, stateTable.selects()+"WHERE name IN (SELECT value FROM json_each(?))", in)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]store.State, len(found))
+	for _, st := range found {
+		byName[st.Name] = st
+	}
+	out := make([]store.State, len(names))
+	for i, n := range names {
+		out[i] = byName[n]
+		out[i].Name = n
+	}
+	return out, nil
+}
+
+// Statements implements [store.Store].
+func (s *Store) Statements(ctx context.Context, state string) ([]store.Statement, error) {
+	return list(ctx, s, statementTable, statementTable.selects()+"WHERE state = ? ORDER BY seq", state)
+}
+
+// Message implements [store.Store].
+func (s *Store) Message(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error) {
+	m, err := single(ctx, s, messageTable, messageTable.selects()+"WHERE id = ? AND issuer = ?", string(id), string(iss))
+	return m.Message, m.Entry, err
+}
+
+// MessageByID implements [store.Store]. Should two agencies have sent to the
+// same agency under one identifier, it names neither.
+func (s *Store) MessageByID(ctx context.Context, to gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error) {
+	found, err := list(ctx, s, messageTable, messageTable.selects()+"WHERE id = ? AND recipient = ? LIMIT 2", string(id), string(to))
+	if err != nil {
+		return store.Message{}, 0, err
+	}
+	if len(found) != 1 {
+		return store.Message{}, 0, store.ErrNotFound
+	}
+	return found[0].Message, found[0].Entry, nil
+}
+
+// Mailbox implements [store.Store].
+func (s *Store) Mailbox(ctx context.Context, agency gateway.AgencyID, roles []gateway.Role, now time.Time, limit int) ([]store.Mail, error) {
+	in, err := array(roles)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, s, mailTable, mailTable.selects()+"WHERE agency = ? AND role IN (SELECT value FROM json_each(?)) AND "+
+		open+" AND lease <= ? ORDER BY lease, seq LIMIT ?", string(agency), in, millis(now), limit)
+}
+
+// MailByDelivery implements [store.Store].
+func (s *Store) MailByDelivery(ctx context.Context, agency gateway.AgencyID, deliveries []string) ([]store.Mail, error) {
+	in, err := array(deliveries)
+	if err != nil {
+		return nil, err
+	}
+	return list(ctx, s, mailTable, mailTable.selects()+"WHERE delivery <> '' AND delivery IN (SELECT value FROM json_each(?)) "+
+		"AND agency = ? ORDER BY seq", in, string(agency))
+}
+
+// MailOf implements [store.Store].
+func (s *Store) MailOf(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) ([]store.Mail, error) {
+	return list(ctx, s, mailTable, mailTable.selects()+"WHERE message <> '' AND message = ? AND issuer = ? ORDER BY seq",
+		string(id), string(iss))
+}
+
+// Expired implements [store.Store].
+func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]store.Mail, error) {
+	return list(ctx, s, mailTable, mailTable.selects()+"WHERE "+open+" AND expires <= ? ORDER BY expires, seq LIMIT ?",
+		millis(now), limit)
+}
+
+// Search implements [store.Searcher].
+func (s *Store) Search(ctx context.Context, q store.Query) ([]store.Indexed, error) {
+	var where []string
+	var args []any
+	and := func(set bool, cond string, arg any) {
+		if set {
+			where, args = append(where, cond), append(args, arg)
+		}
+	}
+	and(q.Subject != "", "subject <> '' AND subject = ?", string(q.Subject))
+	and(q.Case != "", "case_ref <> '' AND case_ref = ?", string(q.Case))
+	and(q.Discloser != "", "discloser <> '' AND discloser = ?", string(q.Discloser))
+	and(q.Recipient != "", "recipient <> '' AND recipient = ?", string(q.Recipient))
+	and(!q.From.IsZero(), "time >= ?", millis(q.From))
+	if len(where) == 0 {
+		return nil, fmt.Errorf("%w: a search needs a person, a case, an agency or a period", store.ErrInvalid)
+	}
+	and(!q.To.IsZero(), "time < ?", millis(q.To))
+	and(q.Kind != "", "+kind = ?", q.Kind)
+	and(q.Before != 0, "(time, idx) < (SELECT time, idx FROM entry WHERE idx = ?)", int64(q.Before))
+	args = append(args, q.Limit)
+	return list(ctx, s, entryTable, entryTable.selects()+"WHERE "+strings.Join(where, " AND ")+
+		" ORDER BY time DESC, idx DESC LIMIT ?", args...)
+}
