@@ -5,12 +5,13 @@ import "sluss/gateway"
 // The bodies of requests and answers, as the agency API carries them.
 type (
 	// Accepted answers POST /v1/messages: the message is durable and stands in
-	// the log. E1 hashes to the first half of the entry's leaf; Proof is a C2SP
-	// tlog-proof of that entry, the sender's receipt.
+	// the log. Leaf is the entry's leaf, 64 bytes, whose first half E1 hashes to;
+	// Proof is a C2SP tlog-proof of that leaf, the sender's receipt.
 	Accepted struct {
 		ID    gateway.MessageID `json:"jti"`
 		Entry uint64            `json:"entry"`
 		E1    []byte            `json:"e1"`
+		Leaf  []byte            `json:"leaf,omitempty"`
 		Proof string            `json:"proof"`
 	}
 
@@ -58,6 +59,7 @@ type (
 		ID    gateway.MessageID `json:"jti"`
 		Entry uint64            `json:"entry"`
 		E1    []byte            `json:"e1"`
+		Leaf  []byte            `json:"leaf,omitempty"`
 		Proof string            `json:"proof"`
 	}
 
@@ -66,6 +68,7 @@ type (
 	Disclosure struct {
 		Entry uint64 `json:"entry"`
 		E1    []byte `json:"e1"`
+		Leaf  []byte `json:"leaf,omitempty"`
 		Proof string `json:"proof"`
 	}
 )
