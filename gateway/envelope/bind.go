@@ -1,6 +1,9 @@
 package envelope
 
 import (
+	"encoding/json"
+	"fmt"
+	"slices"
 	"time"
 
 	"sluss/gateway"
@@ -14,8 +17,8 @@ const TypKeyBinding = "kb+jwt"
 type Filtered struct {
 	token      []byte
 	claims     Claims
-	given      []gateway.Field
-	sealed     map[gateway.Field]bool
+	held       []gateway.Field // all that the message has
+	given      []gateway.Field // those that are left
 	suppressed []string
 }
 
@@ -59,14 +62,70 @@ type Release struct {
 // Filter returns m with the disclosures of the fields in keep and no others:
 // not the gate, not what lies below another field. The numbers of the
 // suppressed cells (M12, by id) go as well. A field that m does not hold may
-// stand in keep; a cell that it does not have is ErrUnknown.
+// stand in keep; a cell without a number of its own is ErrUnknown.
 func (m Message) Filter(keep map[gateway.Field]bool, suppressed []string) (Filtered, error) {
-	return Filtered{}, nil
+	if m.IsZero() {
+		return Filtered{}, fmt.Errorf("%w: message", ErrZero)
+	}
+	f := Filtered{claims: m.claims, suppressed: slices.Clone(suppressed)}
+	kept := make(map[*disclosure]bool)
+	found := make(map[string]bool)
+	for _, field := range m.fields {
+		f.held = append(f.held, field.Name)
+		if keep[field.Name] {
+			f.given = append(f.given, field.Name)
+			kept[field.outer] = true
+		}
+		for i, d := range field.cells {
+			if slices.Contains(suppressed, field.Cells[i]) {
+				found[field.Cells[i]] = true
+				continue
+			}
+			kept[d] = keep[field.Name]
+		}
+	}
+	if len(found) != len(suppressed) {
+		return Filtered{}, fmt.Errorf("%w: cell to suppress", ErrUnknown)
+	}
+	f.token = append(f.token, m.token.jws.raw...)
+	f.token = append(f.token, '~')
+	for _, d := range m.token.disclosures {
+		if kept[d] {
+			f.token = append(append(f.token, d.text...), '~')
+		}
+	}
+	return f, nil
 }
 
 // Bind signs a filtered message for its recipient and returns the release.
-// What is given must be allowed, and nothing both allowed and withheld:
-// otherwise ErrRelease. The same arguments give the same bytes.
+// Allowed and withheld must have no field in common, and of what the message
+// holds exactly the allowed must be given: otherwise ErrRelease. The same
+// arguments give the same bytes.
 func Bind(f Filtered, b KeyBinding, s *Signer) ([]byte, error) {
-	return nil, nil
+	if f.IsZero() || s == nil {
+		return nil, fmt.Errorf("%w: filtered message or signer", ErrZero)
+	}
+	if b.Audience == "" || b.Audience != f.claims.Recipient() {
+		return nil, fmt.Errorf("%w: not the message's recipient", ErrAudience)
+	}
+	for _, name := range f.held {
+		if _, allowed := b.Release.Allowed[name]; allowed != slices.Contains(f.given, name) {
+			return nil, fmt.Errorf("%w: field %s", ErrRelease, name)
+		}
+	}
+	if !slices.Equal(slices.Sorted(slices.Values(f.suppressed)), slices.Sorted(slices.Values(b.Release.SuppressedCells))) {
+		return nil, fmt.Errorf("%w: suppressed cells", ErrRelease)
+	}
+	payload, err := json.Marshal(b.claims(f.SDHash()))
+	if err != nil {
+		return nil, fmt.Errorf("%w: key binding does not marshal", ErrMalformed)
+	}
+	if _, err := readKeyBinding(payload, f.SDHash()); err != nil {
+		return nil, err
+	}
+	kb, err := SignJWT(TypKeyBinding, payload, s)
+	if err != nil {
+		return nil, err
+	}
+	return append(slices.Clip(f.token), kb...), nil
 }

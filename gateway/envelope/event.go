@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	"sluss/gateway"
@@ -36,11 +37,91 @@ type Event struct {
 	Claims   json.RawMessage // of the event, a JSON object; nil is {}
 }
 
+// eventURN is the namespace of event types (RFC 8417, Section 2.2).
+const eventURN = "urn:sluss:event:"
+
+// byGateway says which events a gateway signs, and not an agency.
+var byGateway = map[EventType]bool{
+	MessageReceived: false, SealedContentInvalid: false,
+	MessageAccepted: true, ReviewRequested: true, InfoRequested: true, ReleaseRefused: true,
+}
+
+type eventClaims struct {
+	Issuer   string                     `json:"iss"`
+	Audience string                     `json:"aud"`
+	ID       gateway.MessageID          `json:"jti"`
+	IssuedAt int64                      `json:"iat"`
+	Message  gateway.MessageID          `json:"txn,omitempty"`
+	Events   map[string]json.RawMessage `json:"events"`
+}
+
 // SignEvent signs e with a message key (agencies) or a release key (gateways).
-func SignEvent(e Event, s *Signer) (string, error) { return "", nil }
+// What [OpenEvent] would not accept is ErrMalformed.
+func SignEvent(e Event, s *Signer) (string, error) {
+	body := e.Claims
+	if body == nil {
+		body = json.RawMessage("{}")
+	}
+	return signChecked(TypEvent, eventClaims{e.Issuer, e.Audience, e.ID, e.IssuedAt.Unix(), e.Message,
+		map[string]json.RawMessage{eventURN + string(e.Type): body}}, s, readEvent)
+}
 
 // OpenEvent verifies a security event for the audience with the key that it
-// names, as registered at its iat.
+// names, as registered at its iat. It has no expiry (RFC 8417, Section 2.2);
+// an iat ahead of now is ErrFuture.
 func OpenEvent(raw string, keys Keys, audience string, now time.Time) (Event, error) {
-	return Event{}, nil
+	t, err := parseJWS(raw)
+	if err != nil {
+		return Event{}, err
+	}
+	o := t.claims.object("event")
+	e := readEvent(o)
+	if err := o.done(); err != nil {
+		return Event{}, err
+	}
+	use := UseMessage
+	if byGateway[e.Type] {
+		use = UseRelease
+	}
+	if err := t.verifyWith(keys, TypEvent, e.Issuer, use, e.IssuedAt); err != nil {
+		return Event{}, err
+	}
+	switch {
+	case e.Audience != audience || audience == "":
+		return Event{}, ErrAudience
+	case e.IssuedAt.After(now.Add(Skew)):
+		return Event{}, ErrFuture
+	}
+	return e, nil
+}
+
+func readEvent(o *object) Event {
+	e := Event{
+		Issuer:   parsed(o, "iss", party),
+		Audience: parsed(o, "aud", party),
+		ID:       parsed(o, "jti", gateway.ParseMessageID),
+		IssuedAt: o.time("iat"),
+	}
+	if o.v.index("txn") >= 0 {
+		e.Message = parsed(o, "txn", gateway.ParseMessageID)
+	}
+	events := o.object("events")
+	if len(events.v.names) != 1 {
+		o.fail("events", "is not one event")
+		return e
+	}
+	name, ok := strings.CutPrefix(events.v.names[0], eventURN)
+	gatewayOnly, known := byGateway[EventType(name)]
+	_, notGateway := gateway.ParseID(e.Issuer)
+	if !ok || !known || gatewayOnly != (notGateway == nil) {
+		o.fail("events", "is not an event of its issuer's kind")
+		return e
+	}
+	body := events.object(events.v.names[0])
+	e.Type, e.Claims = EventType(name), body.v.appendJSON(nil)
+	if body.err != nil {
+		o.fail("events", "holds no object")
+	}
+	o.join(events)
+	return e
 }

@@ -88,16 +88,23 @@ type Message struct {
 	claims  Claims
 	gate    Gate
 	fields  []field
-	bundles []Bundle
+	bundles []bundle
 	digests int
+}
+
+// bundle is one JWE of "keys" as it stands in the message.
+type bundle struct {
+	Bundle
+	jwe string
 }
 
 // field is a field with the disclosures it consists of.
 type field struct {
 	MessageField
 	outer *disclosure
-	cells map[string]*disclosure // by cell id
-	seal  *sealed
+	cells []*disclosure // in parallel with Cells
+	jwe   string        // sealed
+	inner string        // sealed: digest of the inner disclosure
 }
 
 // IsZero reports whether no step has filled m.
@@ -139,29 +146,20 @@ func messageFields(fields []field) []MessageField {
 // type has fields that the sender's kind may hold.
 func (m Message) Digests() int { return m.digests }
 
-// Bundles returns the key bundles, by thumbprint.
-func (m Message) Bundles() []Bundle { return m.bundles }
+// Bundles returns the key bundles.
+func (m Message) Bundles() []Bundle {
+	list := make([]Bundle, len(m.bundles))
+	for i, b := range m.bundles {
+		list[i] = b.Bundle
+	}
+	return list
+}
 
-// SealKeys returns the thumbprints of the keys that m is sealed to, sorted.
+// SealKeys returns the thumbprints of the keys that m is sealed to.
 func (m Message) SealKeys() []string {
 	list := make([]string, len(m.bundles))
 	for i, b := range m.bundles {
 		list[i] = b.KeyID
 	}
 	return list
-}
-
-// Open verifies raw, a message as submitted, with the key that it names as
-// registered at now. Errors are [gateway.Refusal] with the codes of step 2;
-// any other error is a bug. Open compares neither issuer nor gateway with
-// anyone: who calls it knows the peer and its own name.
-func Open(raw []byte, keys Keys, now time.Time) (Message, error) {
-	return Message{}, nil
-}
-
-// Reopen returns a message that Open has accepted before: bytes with the
-// digest that was recorded then. Form is checked again, signature and times
-// are not. Other bytes are ErrSignature.
-func Reopen(raw []byte, digest gateway.Digest) (Message, error) {
-	return Message{}, nil
 }

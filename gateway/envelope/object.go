@@ -85,13 +85,20 @@ func (o *object) string(name string, v *value) string {
 // word is a code, a role or another name of the domain tables.
 var word = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$`)
 
-func (o *object) word(name string) string { return o.isWord(name, o.str(name)) }
-
-func (o *object) isWord(name, s string) string {
-	if o.err == nil && !word.MatchString(s) {
+func (o *object) word(name string) string {
+	s := o.str(name)
+	if !word.MatchString(s) {
 		o.fail(name, "is not a name")
 	}
 	return s
+}
+
+// isWord is word as a parser.
+func isWord(s string) (string, error) {
+	if !word.MatchString(s) {
+		return "", ErrMalformed
+	}
+	return s, nil
 }
 
 func (o *object) boolean(name string) bool {
@@ -118,7 +125,10 @@ func (o *object) integer(name string) int64 {
 func (o *object) time(name string) time.Time { return time.Unix(o.integer(name), 0).UTC() }
 
 // words reads a list of names without repetition.
-func (o *object) words(name string) []string {
+func (o *object) words(name string) []string { return o.matching(name, word) }
+
+// matching reads a list of strings of one form without repetition.
+func (o *object) matching(name string, form *regexp.Regexp) []string {
 	v := o.get(name)
 	if v.kind != '[' {
 		o.fail(name, "is not an array")
@@ -126,12 +136,12 @@ func (o *object) words(name string) []string {
 	}
 	list, seen := make([]string, 0, len(v.elems)), make(map[string]bool, len(v.elems))
 	for _, e := range v.elems {
-		s := o.isWord(name, o.string(name, e))
-		if seen[s] {
-			o.fail(name, "names one thing twice")
+		if e.kind != '"' || !form.MatchString(e.text) || seen[e.text] {
+			o.fail(name, "is not a list of different names")
+			return nil
 		}
-		seen[s] = true
-		list = append(list, s)
+		seen[e.text] = true
+		list = append(list, e.text)
 	}
 	return list
 }

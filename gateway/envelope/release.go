@@ -1,7 +1,8 @@
 package envelope
 
 import (
-	"crypto/ecdsa"
+	"fmt"
+	"slices"
 	"time"
 
 	"sluss/gateway"
@@ -25,12 +26,6 @@ type Received struct {
 	fields  []field
 	keys    []bundle
 	sdHash  string
-}
-
-// bundle is one JWE of "keys" as it stands in the message.
-type bundle struct {
-	Bundle
-	jwe string
 }
 
 // IsZero reports whether no step has filled r.
@@ -60,40 +55,121 @@ func (r Received) Fields() []MessageField { return messageFields(r.fields) }
 // times at that moment, which is at most MaxDelivery before now. To read a
 // release again, give the time of first receipt as now.
 func OpenRelease(raw []byte, keys Keys, want Expect, now time.Time) (Received, error) {
-	return Received{}, nil
+	if want.Self == "" || want.Gateway == "" || now.IsZero() {
+		return Received{}, fmt.Errorf("%w: expectation", ErrZero)
+	}
+	if len(raw) > MaxMessage {
+		return Received{}, fmt.Errorf("%w: %d bytes of release", ErrTooLarge, len(raw))
+	}
+	t, err := Parse(string(raw))
+	if err != nil {
+		return Received{}, err
+	}
+	if t.binding == nil {
+		return Received{}, fmt.Errorf("%w: there is none", ErrKeyBinding)
+	}
+	m := Message{raw: raw, token: t}
+	if err := m.read(); err != nil {
+		return Received{}, err
+	}
+	r := Received{raw: raw, claims: m.claims, fields: m.fields, keys: m.bundles, sdHash: t.SDHash()}
+	if r.binding, err = readKeyBinding(t.binding.payload, r.sdHash); err != nil {
+		return Received{}, err
+	}
+	if err := verifyRelease(t, r, keys); err != nil {
+		return Received{}, err
+	}
+	if err := r.check(want, now); err != nil {
+		return Received{}, err
+	}
+	return r, r.given(t)
+}
+
+// verifyRelease verifies both signatures: each key as of the moment that it
+// was used at, by the claims it signed.
+func verifyRelease(t *SDJWT, r Received, keys Keys) error {
+	c := r.claims
+	if err := t.jws.verifyWith(keys, TypMessage, c.Issuer.URN(), UseMessage, c.IssuedAt); err != nil {
+		return fmt.Errorf("message: %w", err)
+	}
+	if err := t.binding.verifyWith(keys, TypKeyBinding, string(c.Gateway), UseRelease, r.binding.IssuedAt); err != nil {
+		return fmt.Errorf("%w: %w", ErrKeyBinding, err)
+	}
+	return nil
+}
+
+// check compares a release with what its recipient knows.
+func (r Received) check(want Expect, now time.Time) error {
+	at := r.binding.IssuedAt
+	switch {
+	case r.claims.Gateway != want.Gateway:
+		return ErrGateway
+	case r.claims.Audience != want.Self.URN() || r.binding.Audience != want.Self:
+		return ErrAudience
+	case want.Delivery != "" && r.binding.Nonce != want.Delivery:
+		return fmt.Errorf("%w: another delivery id", ErrKeyBinding)
+	case at.After(now.Add(Skew)):
+		return fmt.Errorf("key binding: %w", ErrFuture)
+	case now.Sub(at) > MaxDelivery:
+		return fmt.Errorf("key binding: %w", ErrStale)
+	}
+	return r.claims.check(at, 0)
+}
+
+// given holds what lies beside the token against what the gateway signed.
+func (r Received) given(t *SDJWT) error {
+	for _, d := range t.disclosures {
+		if t.gateway(d) {
+			return fmt.Errorf("%w: the gate is disclosed", ErrRelease)
+		}
+	}
+	for _, f := range r.fields {
+		if _, ok := r.binding.Release.Allowed[f.Name]; !ok {
+			return fmt.Errorf("%w: field %s is given and not allowed", ErrRelease, f.Name)
+		}
+		for _, id := range f.Cells {
+			if slices.Contains(r.binding.Release.SuppressedCells, id) {
+				return fmt.Errorf("%w: a suppressed cell is given", ErrRelease)
+			}
+		}
+	}
+	return nil
 }
 
 // Conform holds a release against the message's type: allowed and withheld
 // together are exactly names (every field of the type, or every named one),
 // what is given has the form of the spec (of the sender's kind), and every
 // allowed sealed field of the spec is given. Otherwise ErrRelease.
-func (r Received) Conform(names []gateway.Field, spec []FieldSpec) error { return nil }
-
-// Decrypter opens what was sealed to its key.
-type Decrypter struct {
-	key    *ecdsa.PrivateKey
-	public PublicKey
-}
-
-// NewDecrypter wraps a private key; one that is not EC P-256 is ErrMalformed.
-func NewDecrypter(key *ecdsa.PrivateKey) (*Decrypter, error) { return nil, nil }
-
-// Public returns the key that field keys are encrypted to.
-func (d *Decrypter) Public() PublicKey { return d.public }
-
-// Value is one field's value at the recipient.
-type Value struct {
-	JSON gateway.Payload // "null" if the sender has none
-	// Disclosure is the inner disclosure of a sealed field: with it beside the
-	// token, any RFC 9901 verifier accepts the value, and it proves the value
-	// to a third party without any key.
-	Disclosure string
-}
-
-// Unseal opens the values given: clear ones as they are, sealed ones with the
-// field keys that any of the decrypters opens. A field whose key is missing,
-// or whose content is not what the sender committed to, is not among the
-// values but named unusable, in order.
-func (r Received) Unseal(with []*Decrypter) (values map[gateway.Field]Value, unusable []gateway.Field, err error) {
-	return nil, nil, nil
+func (r Received) Conform(names []gateway.Field, spec []FieldSpec) error {
+	if r.IsZero() {
+		return fmt.Errorf("%w: release", ErrZero)
+	}
+	rel := r.binding.Release
+	for _, name := range names {
+		_, allowed := rel.Allowed[name]
+		_, withheld := rel.Withheld[name]
+		if !allowed && !withheld {
+			return fmt.Errorf("%w: field %s is neither allowed nor withheld", ErrRelease, name)
+		}
+	}
+	if len(rel.Allowed)+len(rel.Withheld) != len(names) {
+		return fmt.Errorf("%w: a field that the type does not have", ErrRelease)
+	}
+	held := make(map[gateway.Field]FieldSpec, len(spec))
+	for _, f := range spec {
+		held[f.Name] = f
+	}
+	for _, f := range r.fields {
+		s, ok := held[f.Name]
+		if !ok || s.Sealed != f.Sealed || f.Sealed && f.CiphertextSize != CiphertextSize(s.Size) {
+			return fmt.Errorf("%w: field %s has not its form", ErrRelease, f.Name)
+		}
+	}
+	for _, s := range spec {
+		_, allowed := rel.Allowed[s.Name]
+		if s.Sealed && allowed && !slices.ContainsFunc(r.fields, func(f field) bool { return f.Name == s.Name }) {
+			return fmt.Errorf("%w: field %s is allowed and not given", ErrRelease, s.Name)
+		}
+	}
+	return nil
 }
