@@ -1,0 +1,151 @@
+package catalogue
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"sluss/gateway"
+	"sluss/gateway/envelope"
+)
+
+// Subject says whether messages of a type are about a person.
+type Subject string
+
+// The values of x-subject.
+const (
+	SubjectRequired Subject = "required"
+	SubjectOptional Subject = "optional"
+	SubjectNone     Subject = "none"
+)
+
+// Type is one version of a message type. The caller must not change it.
+type Type struct {
+	Name      gateway.MessageType
+	Version   int
+	Code      string // of the domain's tables, "M04"
+	Title     string // English / Swedish
+	Control   bool
+	NamedOnly bool    // fields must be named; "default" is not allowed
+	Subject   Subject // whether it is about a person
+	Statement bool    // goes to the gateway's register (for exit.consent: as well)
+	Fields    []Field // in table order
+
+	index map[gateway.Field]int
+}
+
+// Field is one field of a message type. The caller must not change it.
+type Field struct {
+	Name      gateway.Field
+	Number    int // place in the table, from 1
+	Class     gateway.Class
+	Subclass  string
+	Sealed    bool
+	Size      int                             // of the sealed inner disclosure; 0 if clear
+	Origin    map[gateway.Kind][]gateway.Rule // who holds it → the secrecy rules that cover it there
+	Locating  bool                            // tells where the person is
+	Forbidden bool                            // may never be sent
+	Cells     bool                            // each element's "n" is a disclosure of its own
+	Shape     json.RawMessage                 // its JSON Schema, without annotations
+
+	required   bool // of every sender
+	requiredOf map[gateway.Kind]bool
+	schema     *jsonschema.Schema
+}
+
+// Field returns a field by name.
+func (t *Type) Field(name gateway.Field) (*Field, bool) {
+	i, ok := t.index[name]
+	if !ok {
+		return nil, false
+	}
+	return &t.Fields[i], true
+}
+
+// Names returns the names of all fields in table order.
+func (t *Type) Names() []gateway.Field {
+	names := make([]gateway.Field, len(t.Fields))
+	for i := range t.Fields {
+		names[i] = t.Fields[i].Name
+	}
+	return names
+}
+
+// EncodeSpec returns what a sender of the kind puts into a message: the fields
+// that it may hold, in table order. In a type whose fields must be named,
+// those of them that stand in named.
+func (t *Type) EncodeSpec(k gateway.Kind, named []string) []envelope.FieldSpec {
+	spec := make([]envelope.FieldSpec, 0, len(t.Fields))
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		if !f.HeldBy(k) || f.Forbidden || t.NamedOnly && !slices.Contains(named, string(f.Name)) {
+			continue
+		}
+		spec = append(spec, envelope.FieldSpec{Name: f.Name, Sealed: f.Sealed, Size: f.Size, Cells: f.Cells})
+	}
+	return spec
+}
+
+// fileStem returns the name of the file that holds the type: its name, from
+// version 2 on with the version.
+func (t *Type) fileStem() string {
+	if t.Version == 1 {
+		return string(t.Name)
+	}
+	return fmt.Sprintf("%s.%d", t.Name, t.Version)
+}
+
+// HeldBy reports whether agencies of the kind may disclose the field.
+func (f *Field) HeldBy(k gateway.Kind) bool {
+	_, ok := f.Origin[k]
+	return ok
+}
+
+// Required reports whether a sender of the kind must supply a value.
+func (f *Field) Required(k gateway.Kind) bool { return f.required || f.requiredOf[k] }
+
+// Validate holds a value to the field's schema. A value that does not fit is
+// [ErrValue]; the error says where and by which keyword, never the value.
+func (f *Field) Validate(value json.RawMessage) error {
+	if f.Forbidden || f.schema == nil {
+		return fmt.Errorf("%w: %s may never be sent", ErrValue, f.Name)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
+	if err != nil {
+		return fmt.Errorf("%w: %s is not JSON", ErrValue, f.Name)
+	}
+	err = f.schema.Validate(v)
+	if err == nil {
+		return nil
+	}
+	keyword := "schema"
+	if v, ok := err.(*jsonschema.ValidationError); ok {
+		keyword = leafKeyword(v)
+	}
+	return fmt.Errorf("%w: %s, keyword %s", ErrValue, f.Name, keyword)
+}
+
+// leafKeyword returns the keyword of the first innermost violation. It comes
+// from the schema, so it can be shown.
+func leafKeyword(err *jsonschema.ValidationError) string {
+	for len(err.Causes) > 0 {
+		err = err.Causes[0]
+	}
+	if _, ok := err.ErrorKind.(*kind.FalseSchema); ok {
+		return "false"
+	}
+	return strings.Join(err.ErrorKind.KeywordPath(), "/")
+}
+
+func sortedTypes(types map[typeKey]*Type) []*Type {
+	return slices.SortedFunc(maps.Values(types), func(a, b *Type) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version))
+	})
+}
