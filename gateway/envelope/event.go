@@ -24,6 +24,7 @@ const (
 	ReviewRequested      EventType = "review-requested"
 	InfoRequested        EventType = "info-requested"
 	ReleaseRefused       EventType = "release-refused"
+	MessageExpired       EventType = "message-expired" // nobody fetched it in its time
 )
 
 // Event is a security event token. It has no subject and no expiry.
@@ -43,7 +44,7 @@ const eventURN = "urn:sluss:event:"
 // byGateway says which events a gateway signs, and not an agency.
 var byGateway = map[EventType]bool{
 	MessageReceived: false, SealedContentInvalid: false,
-	MessageAccepted: true, ReviewRequested: true, InfoRequested: true, ReleaseRefused: true,
+	MessageAccepted: true, ReviewRequested: true, InfoRequested: true, ReleaseRefused: true, MessageExpired: true,
 }
 
 type eventClaims struct {

@@ -49,6 +49,7 @@ const (
 	KindAccepted = "message-accepted"   // Message and the Mail made with it
 	KindAdmitted = "statement-admitted" // Statement
 	KindRelease  = "release"            // Mail that is or was handed out
+	KindRequest  = "request-received"   // Message that is an official's request
 )
 
 // Head is the state of the tree: as many entries, under this root.
@@ -87,6 +88,7 @@ type Message struct {
 	ID      gateway.MessageID
 	Digest  gateway.Digest // of the token as sent
 	To      gateway.AgencyID
+	Sender  gateway.Role // the function it was sent from, whose mailbox hears of it
 	Type    gateway.MessageType
 	Subject gateway.Ref
 	Issued  time.Time
@@ -216,7 +218,9 @@ type Store interface {
 	// tried yet comes first, oldest first; then what was tried, by the end of
 	// its lease, so that what is held does not bar what waits.
 	Mailbox(ctx context.Context, agency gateway.AgencyID, roles []gateway.Role, now time.Time, limit int) ([]Mail, error)
-	MailByDelivery(ctx context.Context, agency gateway.AgencyID, deliveries []string) ([]Mail, error) // those whose last hand-out is named
+	// MailByDelivery returns the messages whose last hand-out is named, and the
+	// notices named by their id.
+	MailByDelivery(ctx context.Context, agency gateway.AgencyID, ids []string) ([]Mail, error)
 	MailOf(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) ([]Mail, error)
 
 	// Expired lists up to limit items that are waiting, held or handed although

@@ -203,13 +203,15 @@ func (s *Store) Mailbox(ctx context.Context, agency gateway.AgencyID, roles []ga
 }
 
 // MailByDelivery implements [store.Store].
-func (s *Store) MailByDelivery(ctx context.Context, agency gateway.AgencyID, deliveries []string) ([]store.Mail, error) {
-	in, err := array(deliveries)
+func (s *Store) MailByDelivery(ctx context.Context, agency gateway.AgencyID, ids []string) ([]store.Mail, error) {
+	in, err := array(ids)
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s, mailTable, mailTable.selects()+"WHERE delivery <> '' AND delivery IN (SELECT value FROM json_each(?)) "+
-		"AND agency = ? ORDER BY seq", in, string(agency))
+	return list(ctx, s, mailTable, mailTable.selects()+"WHERE seq IN ("+
+		"SELECT seq FROM mail WHERE delivery <> '' AND delivery IN (SELECT value FROM json_each(?1)) UNION ALL "+
+		"SELECT seq FROM mail WHERE notice_id <> '' AND notice_id IN (SELECT value FROM json_each(?1))) "+
+		"AND agency = ?2 ORDER BY seq", in, string(agency))
 }
 
 // MailOf implements [store.Store].

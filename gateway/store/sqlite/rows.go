@@ -208,13 +208,13 @@ type messageRow struct {
 }
 
 var messageTable = table[messageRow]{
-	name: "message", columns: "id, issuer, digest, recipient, type, subject, issued, expires, body, key, entry",
+	name: "message", columns: "id, issuer, digest, recipient, sender, type, subject, issued, expires, body, key, entry",
 	values: func(m messageRow) []any {
-		return []any{string(m.ID), string(m.Issuer), digest(m.Digest), string(m.To), string(m.Type), string(m.Subject),
+		return []any{string(m.ID), string(m.Issuer), digest(m.Digest), string(m.To), string(m.Sender), string(m.Type), string(m.Subject),
 			millis(m.Issued), millis(m.Expires), blob(m.Body), m.Key, int64(m.Entry)}
 	},
 	scan: func(row scanner) (m messageRow, err error) {
-		err = row.Scan(&m.ID, &m.Issuer, digestOf{&m.Digest}, &m.To, &m.Type, &m.Subject,
+		err = row.Scan(&m.ID, &m.Issuer, digestOf{&m.Digest}, &m.To, &m.Sender, &m.Type, &m.Subject,
 			timeOf{&m.Issued}, timeOf{&m.Expires}, &m.Body, &m.Key, &m.Entry)
 		return m, err
 	},

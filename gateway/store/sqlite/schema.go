@@ -119,7 +119,7 @@ CREATE TABLE replay (
 	id TEXT PRIMARY KEY, until INTEGER NOT NULL, sum INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX replay_until ON replay (until);
 CREATE TABLE message (
-	id TEXT NOT NULL, issuer TEXT NOT NULL, digest BLOB NOT NULL, recipient TEXT NOT NULL, type TEXT NOT NULL,
+	id TEXT NOT NULL, issuer TEXT NOT NULL, digest BLOB NOT NULL, recipient TEXT NOT NULL, sender TEXT NOT NULL, type TEXT NOT NULL,
 	subject TEXT NOT NULL, issued INTEGER NOT NULL, expires INTEGER NOT NULL, body BLOB NOT NULL, key TEXT NOT NULL,
 	entry INTEGER NOT NULL, sum INTEGER NOT NULL, UNIQUE (id, issuer)) STRICT;
 CREATE INDEX message_held ON message (issuer, expires) WHERE key <> '';
@@ -141,6 +141,7 @@ CREATE TABLE mail (
 CREATE INDEX mail_open ON mail (agency, role, lease, seq) WHERE state IN ('waiting', 'held', 'handed');
 CREATE INDEX mail_expires ON mail (expires) WHERE state IN ('waiting', 'held', 'handed');
 CREATE INDEX mail_delivery ON mail (delivery) WHERE delivery <> '';
+CREATE INDEX mail_notice ON mail (notice_id) WHERE notice_id <> '';
 CREATE INDEX mail_message ON mail (message, issuer) WHERE message <> '';
 `
 
