@@ -1,0 +1,275 @@
+package ingress
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/authn"
+)
+
+// Errors that end a request without words for the caller.
+var (
+	errGone       = errors.New("ingress: caller hung up")
+	errUnpromised = errors.New("ingress: code that the document does not promise")
+	errNoTLS      = errors.New("ingress: connection without TLS")
+)
+
+// panicked is a handler's panic. The value may hold anything, so that only its
+// type and the stack are kept.
+type panicked struct {
+	kind  string
+	stack []byte
+}
+
+// Error implements error.
+func (p *panicked) Error() string { return "ingress: panic with a " + p.kind }
+
+// answer is the response of one request: it remembers what was sent.
+type answer struct {
+	http.ResponseWriter
+	status int
+	bytes  int
+}
+
+func (a *answer) WriteHeader(status int) {
+	a.status = status
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	n, err := a.ResponseWriter.Write(b)
+	a.bytes += n
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// endpoint adapts f to net/http. Failures are logged, counted and turned into
+// problem documents (RFC 9457) here and nowhere else.
+func (s *Server) endpoint(rt route, f handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now()
+		a := &answer{ResponseWriter: w}
+		secure(a.Header())
+		result := "ok"
+		err := s.guarded(rt, f, a, r)
+		switch {
+		case errors.Is(err, errGone) || r.Context().Err() != nil && err != nil:
+			result = "gone"
+		case err != nil:
+			refusal := s.refusalOf(rt, err)
+			result = string(refusal.Code)
+			s.settle(r.Context(), start, refusal)
+			if a.status == 0 {
+				s.writeProblem(a, refusal)
+			}
+		}
+		s.account(rt, a, r, start, result)
+	})
+}
+
+// guarded runs f within the bounds of the route and turns a panic into an
+// error.
+func (s *Server) guarded(rt route, f handler, a *answer, r *http.Request) (err error) {
+	defer func() {
+		switch v := recover(); v {
+		case nil:
+		case http.ErrAbortHandler:
+			panic(v)
+		default:
+			err = &panicked{fmt.Sprintf("%T", v), debug.Stack()}
+		}
+	}()
+	release, err := s.limits.enter(rt.long)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if rt.long {
+		return f(a, r) // bounds its own waiting
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.cfg.Limits.Request)
+	defer cancel()
+	return f(a, r.WithContext(ctx))
+}
+
+// known adapts an endpoint for registered systems: f runs for a peer within
+// its rate, and what it refuses becomes an entry.
+func (s *Server) known(f func(http.ResponseWriter, *http.Request, authn.Peer) error) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		p, err := s.peer(r)
+		if err != nil {
+			return err
+		}
+		report, err := s.limits.systems.take(p.URI(), s.cfg.Now())
+		if err == nil {
+			report = true
+			if err = plain(r); err == nil {
+				err = f(w, r, p)
+			}
+		}
+		if err != nil && report {
+			s.enter(r.Context(), p, err)
+		}
+		return err
+	}
+}
+
+// anyone adapts an endpoint that needs no identity. Its rate is kept by the
+// caller's network.
+func (s *Server) anyone(f handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if _, err := s.limits.networks.take(network(r.RemoteAddr), s.cfg.Now()); err != nil {
+			return err
+		}
+		if err := plain(r); err != nil {
+			return err
+		}
+		return f(w, r)
+	}
+}
+
+// peer says who is calling, as the directory has it now.
+func (s *Server) peer(r *http.Request) (authn.Peer, error) {
+	if r.TLS == nil {
+		return authn.Peer{}, gateway.Refuse(gateway.CodeUnknownSystem, "the connection has no client certificate", errNoTLS)
+	}
+	return s.cfg.Peers.Peer(*r.TLS, s.cfg.Now())
+}
+
+// own are the codes that are not the peer's doing, or whose entry the exchange
+// has already made together with the decision.
+var own = []gateway.Code{gateway.CodeInternal, gateway.CodeUnavailable, gateway.CodeWithholdAll,
+	gateway.CodeDenied, gateway.CodeReview, gateway.CodeNoRecord, gateway.CodeSystemRevoked}
+
+// enter has the exchange make an entry of a refusal that the peer caused.
+func (s *Server) enter(ctx context.Context, p authn.Peer, err error) {
+	refusal, ok := errors.AsType[*gateway.Refusal](err)
+	if !ok || slices.Contains(own, refusal.Code) {
+		return
+	}
+	// The caller hanging up must not save it the entry.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.cfg.Limits.Request)
+	defer cancel()
+	s.cfg.Exchange.Refused(ctx, p, refusal)
+}
+
+// refusalOf returns what the caller is told about err: the refusal that err
+// is, if the route promises its code.
+func (s *Server) refusalOf(rt route, err error) *gateway.Refusal {
+	refusal, ok := errors.AsType[*gateway.Refusal](err)
+	switch {
+	case ok && refusal.Code == gateway.CodeNotFound && slices.Contains(rt.codes, gateway.CodeNoRecord):
+		// What does not exist and what the caller may not know of are one.
+		refusal = gateway.Refuse(gateway.CodeNoRecord, noRecordDetail, nil)
+	case !ok && errors.Is(err, context.DeadlineExceeded):
+		refusal = gateway.Refuse(gateway.CodeUnavailable, "the exchange took too long and was given up", err)
+	case !ok:
+		refusal = gateway.Refuse(gateway.CodeInternal, "", err)
+	}
+	if !slices.Contains(rt.codes, refusal.Code) {
+		return gateway.Refuse(gateway.CodeInternal, "", fmt.Errorf("%w: %s at %s", errUnpromised, refusal.Code, rt.name))
+	}
+	return refusal
+}
+
+// settle logs what an operator must know of, and holds an answer about what
+// the caller may not know of until the next tick since the request began, so
+// that the time it took does not say which of the reasons it has.
+func (s *Server) settle(ctx context.Context, start time.Time, r *gateway.Refusal) {
+	log := s.cfg.Log
+	if p, ok := errors.AsType[*panicked](r); ok {
+		s.metrics.panics.Inc()
+		log.ErrorContext(ctx, "handler panicked", "kind", p.kind, "stack", string(p.stack))
+		return
+	}
+	switch r.Code {
+	case gateway.CodeInternal:
+		log.ErrorContext(ctx, "request ended by an internal error", "err", r.Err)
+	case gateway.CodeUnavailable:
+		log.WarnContext(ctx, "request could not be served", "err", r.Err)
+	case gateway.CodeNoRecord:
+		tick := s.cfg.Limits.Tick
+		wait(ctx, tick-time.Since(start)%tick)
+	}
+}
+
+// wait waits for d, or until ctx is done.
+func wait(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// account counts and logs one finished request: what kind, how it ended, how
+// much. The id is random and means nothing outside the log.
+func (s *Server) account(rt route, a *answer, r *http.Request, start time.Time, result string) {
+	took := time.Since(start)
+	s.metrics.requests.WithLabelValues(rt.name, result).Inc()
+	if !rt.long {
+		s.metrics.duration.WithLabelValues(rt.name).Observe(took.Seconds())
+	}
+	s.cfg.Log.LogAttrs(r.Context(), slog.LevelInfo, "request answered",
+		slog.String("request", rand.Text()[:12]), slog.String("endpoint", rt.name), slog.String("code", result),
+		slog.Int("status", a.status), slog.Int("bytes", a.bytes), slog.Int64("milliseconds", took.Milliseconds()))
+}
+
+// secure sets the header fields of every answer (OWASP REST security): nothing
+// is stored on the way, guessed, framed or sent on without TLS.
+func secure(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Strict-Transport-Security", "max-age=63072000")
+	h.Set("X-Content-Type-Options", "nosniff")
+}
+
+// write sends an answer that is complete. The time to send it is bounded, so
+// that a caller who does not read holds nothing for long.
+func (s *Server) write(w http.ResponseWriter, status int, body []byte) error {
+	deadline := time.Now().Add(s.cfg.Limits.Write)
+	if err := http.NewResponseController(w).SetWriteDeadline(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("%w: %w", errGone, err)
+	}
+	w.WriteHeader(status)
+	if _, err := w.Write(body); err != nil {
+		return fmt.Errorf("%w: %w", errGone, err)
+	}
+	return nil
+}
+
+// network returns the key under which the rate of an unidentified caller is
+// kept: its IPv4 address, or its IPv6 /64.
+func network(remote string) string {
+	addr, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		host, _, _ := net.SplitHostPort(remote)
+		return host
+	}
+	bits := 64
+	if addr.Addr().Unmap().Is4() {
+		bits = 32
+	}
+	prefix, err := addr.Addr().Unmap().WithZone("").Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return prefix.String()
+}

@@ -1,0 +1,40 @@
+package ingress
+
+import "sluss/gateway"
+
+// Route is what the table says of an endpoint.
+type Route struct {
+	Name, Method, Path string
+	Codes              []gateway.Code
+	Fails              bool // something behind it can refuse
+}
+
+// Table returns the API as the router has it.
+func Table() []Route {
+	var out []Route
+	for _, rt := range table {
+		out = append(out, Route{rt.name, rt.method, rt.path, rt.codes, rt.name != "getOpenAPI" && rt.name != "getAsyncAPI"})
+	}
+	return out
+}
+
+// RouterOnly are the codes of requests that have no route.
+func RouterOnly() []gateway.Code { return []gateway.Code{errNoRoute.Code, errNoVerb.Code} }
+
+// DecodePoll is the strict reader of poll requests.
+var DecodePoll = decodePoll
+
+// PollLimits are the default limits.
+func PollLimits() Limits { return Limits{}.withDefaults() }
+
+// Callers keeps rates, for the tests of its bounds.
+type Callers struct{ c *callers }
+
+// NewCallers returns Callers with the limits l.
+func NewCallers(l Limits) Callers { return Callers{newCallers(l.withDefaults())} }
+
+// Kept returns how many callers are kept.
+func (c Callers) Kept() int { return c.c.recent.Len() }
+
+// Kinds returns what each code is answered with.
+func Kinds() map[gateway.Code]kind { return kinds }

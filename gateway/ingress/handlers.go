@@ -1,0 +1,185 @@
+package ingress
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"sluss/gateway"
+	"sluss/gateway/authn"
+	"sluss/gateway/exchange"
+)
+
+// The media types of the API.
+const (
+	messageType = "application/sd-jwt" // RFC 9901, Section 11
+	requestType = "application/jwt"    // RFC 7519, Section 10.3.1
+	jsonType    = "application/json"   // RFC 8259
+)
+
+// maxAccess is the longest access request taken in a header field.
+const maxAccess = 16 << 10
+
+// postMessage handles POST /v1/messages: it carries one message and answers
+// 202 with the sender's receipt.
+func (s *Server) postMessage(w http.ResponseWriter, r *http.Request, p authn.Peer) error {
+	raw, err := s.body(w, r, messageType)
+	if err != nil {
+		return err
+	}
+	accepted, err := s.cfg.Exchange.Submit(r.Context(), p, raw)
+	if err != nil {
+		return err
+	}
+	return s.writeJSON(w, http.StatusAccepted, accepted)
+}
+
+// poll handles POST /v1/poll (RFC 8936): it hands out what waits for a
+// function of the caller, and waits for something if nothing does.
+func (s *Server) poll(w http.ResponseWriter, r *http.Request, p authn.Peer) error {
+	raw, err := s.body(w, r, jsonType)
+	if err != nil {
+		return err
+	}
+	q, err := decodePoll(raw, s.cfg.Limits)
+	if err != nil {
+		return refuseBody(err)
+	}
+	release, err := s.limits.systems.poll(p.URI())
+	if err != nil {
+		return err
+	}
+	defer release()
+	got, err := s.await(r, p, q)
+	if err != nil {
+		return err
+	}
+	// The wait may have been long: what was released is not handed to a
+	// system that the directory has revoked meanwhile.
+	if _, err := s.cfg.Peers.Again(p, s.cfg.Now()); err != nil {
+		return err
+	}
+	return s.writeJSON(w, http.StatusOK, got)
+}
+
+// await polls for as long as the caller and the limits allow. The end of the
+// wait, and the gateway's shutting down, are an empty answer.
+func (s *Server) await(r *http.Request, p authn.Peer, q exchange.PollRequest) (exchange.PollAnswer, error) {
+	limit := min(preferredWait(r.Header, s.cfg.Limits.Poll), s.cfg.Limits.MaxPoll)
+	if q.ReturnImmediately || *q.MaxEvents == 0 || s.draining.Load() {
+		q.ReturnImmediately, limit = true, s.cfg.Limits.Request
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), limit)
+	defer cancel()
+	if !q.ReturnImmediately {
+		defer context.AfterFunc(s.polling, cancel)()
+		s.metrics.polls.Inc()
+		defer s.metrics.polls.Dec()
+	}
+	got, err := s.cfg.Exchange.Poll(ctx, p, q)
+	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) && r.Context().Err() == nil && !q.ReturnImmediately {
+		got, err = exchange.PollAnswer{}, nil
+	}
+	if got.Sets == nil {
+		got.Sets = map[string]string{} // RFC 8936, Section 2.3: always there
+	}
+	return got, err
+}
+
+// preferredWait returns how long the caller wants to wait (RFC 7240, Section
+// 4.3), or otherwise. A preference that is not understood is ignored, as the
+// RFC demands.
+func preferredWait(h http.Header, otherwise time.Duration) time.Duration {
+	for _, field := range h.Values("Prefer") {
+		for pref := range strings.SplitSeq(field, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(pref), "=")
+			n, err := strconv.ParseUint(value, 10, 16)
+			if strings.EqualFold(name, "wait") && err == nil {
+				return time.Duration(n) * time.Second
+			}
+		}
+	}
+	return otherwise
+}
+
+// getMessage handles GET /v1/messages/{jti}: it releases one message to a named
+// official.
+func (s *Server) getMessage(w http.ResponseWriter, r *http.Request, p authn.Peer) error {
+	id, err := messageID(r)
+	if err != nil {
+		return err
+	}
+	fields := r.Header.Values("Access-Request")
+	if len(fields) != 1 || len(fields[0]) > maxAccess {
+		return gateway.Refuse(gateway.CodeMalformedRequest, "there must be one header field Access-Request", nil)
+	}
+	official, err := s.cfg.Peers.Access(p, fields[0], s.cfg.Now())
+	if err != nil {
+		return err
+	}
+	handed, err := s.cfg.Exchange.Message(r.Context(), official, id)
+	if err != nil {
+		return err
+	}
+	return s.writeJSON(w, http.StatusOK, handed)
+}
+
+// postRequest handles POST /v1/requests: a named official asks another agency.
+// The answer comes later as a message.
+func (s *Server) postRequest(w http.ResponseWriter, r *http.Request, p authn.Peer) error {
+	raw, err := s.body(w, r, requestType)
+	if err != nil {
+		return err
+	}
+	official, err := s.cfg.Peers.Access(p, string(raw), s.cfg.Now())
+	if err != nil {
+		return err
+	}
+	requested, err := s.cfg.Exchange.Request(r.Context(), official)
+	if err != nil {
+		return err
+	}
+	return s.writeJSON(w, http.StatusAccepted, requested)
+}
+
+// getDisclosures handles GET /v1/messages/{jti}/disclosures: what has left of a
+// message, told to its sender.
+func (s *Server) getDisclosures(w http.ResponseWriter, r *http.Request, p authn.Peer) error {
+	id, err := messageID(r)
+	if err != nil {
+		return err
+	}
+	list, err := s.cfg.Exchange.Disclosures(r.Context(), p, id)
+	if err != nil {
+		return err
+	}
+	if list == nil {
+		list = []exchange.Disclosure{}
+	}
+	return s.writeJSON(w, http.StatusOK, list)
+}
+
+func messageID(r *http.Request) (gateway.MessageID, error) {
+	id, err := gateway.ParseMessageID(mux.Vars(r)["jti"])
+	if err != nil {
+		return "", gateway.Refuse(gateway.CodeMalformedRequest, "the path has no message identifier", err)
+	}
+	return id, nil
+}
+
+// writeJSON answers with v.
+func (s *Server) writeJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encoding an answer: %w", err)
+	}
+	w.Header().Set("Content-Type", jsonType)
+	return s.write(w, status, body)
+}

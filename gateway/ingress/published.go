@@ -1,0 +1,89 @@
+package ingress
+
+import (
+	"bytes"
+	_ "embed"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"sluss/gateway"
+	"sluss/gateway/authn"
+)
+
+// The documents of the API: OpenAPI 3.1 for the endpoints, AsyncAPI 3 for what
+// is delivered through them.
+var (
+	//go:embed openapi.json
+	openAPI []byte
+	//go:embed asyncapi.json
+	asyncAPI []byte
+)
+
+// OpenAPI returns the OpenAPI 3.1 document of the agency API.
+func OpenAPI() []byte { return bytes.Clone(openAPI) }
+
+// AsyncAPI returns the AsyncAPI 3 document of what the gateway delivers.
+func AsyncAPI() []byte { return bytes.Clone(asyncAPI) }
+
+// document handles GET of one of the API's own documents.
+func (s *Server) document(body []byte) handler {
+	return func(w http.ResponseWriter, r *http.Request) error { return s.writeTagged(w, r, body) }
+}
+
+// getDirectory handles GET /v1/directory.
+func (s *Server) getDirectory(w http.ResponseWriter, r *http.Request, p authn.Peer) error {
+	body, err := s.cfg.Published.Directory(r.Context(), p)
+	if err != nil {
+		return err
+	}
+	return s.writeTagged(w, r, body)
+}
+
+// getSnapshot handles GET /v1/snapshot.
+func (s *Server) getSnapshot(w http.ResponseWriter, r *http.Request, _ authn.Peer) error {
+	body, err := s.cfg.Published.Snapshot(r.Context())
+	if err != nil {
+		return err
+	}
+	return s.writeTagged(w, r, body)
+}
+
+// writeTagged answers with a JSON document under the digest of its bytes, or
+// with 304 when the caller has these bytes already (RFC 9110, Section 13.1.2).
+func (s *Server) writeTagged(w http.ResponseWriter, r *http.Request, body []byte) error {
+	tag := `"` + gateway.DigestOf(body).String() + `"`
+	w.Header().Set("Etag", tag)
+	w.Header().Set("Cache-Control", "private, no-cache")
+	for field := range strings.SplitSeq(strings.Join(r.Header.Values("If-None-Match"), ","), ",") {
+		if field = strings.TrimSpace(field); field == tag || field == "W/"+tag || field == "*" {
+			return s.write(w, http.StatusNotModified, nil)
+		}
+	}
+	w.Header().Set("Content-Type", jsonType)
+	return s.write(w, http.StatusOK, body)
+}
+
+// getCheckpoint handles GET /log/checkpoint (C2SP tlog-tiles).
+func (s *Server) getCheckpoint(w http.ResponseWriter, r *http.Request) error {
+	body := s.cfg.Tree.Checkpoint()
+	if len(body) == 0 {
+		return gateway.Refuse(gateway.CodeUnavailable, "no checkpoint is published yet", nil)
+	}
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	return s.write(w, http.StatusOK, body)
+}
+
+// getTile handles GET /log/tile/… (C2SP tlog-tiles). What a path of the tree
+// names never changes.
+func (s *Server) getTile(w http.ResponseWriter, r *http.Request) error {
+	body, err := s.cfg.Tree.Tile(r.Context(), mux.Vars(r)["tile"])
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	w.Header().Set("Content-Type", "application/octet-stream")
+	return s.write(w, http.StatusOK, body)
+}
