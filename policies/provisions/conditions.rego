@@ -1,0 +1,44 @@
+# Named conditions that provisions share. Each reads registered facts only.
+package provisions
+
+# catalogue holds the tables that provisions may look up: kinds, roles,
+# purposes and message types of the active snapshot.
+catalogue := data.catalogue
+
+break_glass if input.type == "exit.emergency_access"
+
+recipient_is_authority if catalogue.kinds[input.actor.kind].authority == true
+
+recipient_is_private if catalogue.kinds[input.actor.kind].authority == false
+
+recipient_connected if catalogue.kinds[input.actor.kind]
+
+personal_security_officer if input.actor.role == "police.personal_security_officer"
+
+# Section 5: a listed guardian of a person under 18 who may ask, alone or with the child.
+guardian_may_ask if {
+	input.actor.kind == "GRD"
+	input.facts.guardian_listed
+	input.facts.under_18
+	input.maturity in {"joint", "guardian_alone"}
+	not input.facts.guardian_blocked
+	not input.facts.place_hidden
+}
+
+# SoL 29:10-12, old municipality to new: the recipient is responsible or about to be.
+takes_over_case if input.facts.actor_responsible
+
+takes_over_case if input.facts.actor_receiving
+
+# SoL 29:10-12, new municipality to old.
+returns_status if {
+	input.facts.actor_previous
+	not takes_over_case
+}
+
+# Lag (2025:170) 4 §: what the software takes for exceptional reasons.
+exceptional_reasons if input.facts.protected
+
+exceptional_reasons if input.facts.elevated_threat
+
+exceptional_reasons if input.discloser.kind == "PRV"

@@ -1,0 +1,185 @@
+# Duties of SoL, which open secrecy through OSL 10:28.
+package provisions
+
+# METADATA
+# description: "MUN → SOC. Own channel, outside the gateway."
+# custom:
+#   id: SoL-15-2
+#   statute: SoL 15 kap. 2 §
+#   titles: {sv: "Personuppgifter till officiell statistik", en: "Personal data for official statistics"}
+#   way: never
+#   claim_needed: true
+#   authority_only: false
+#   opens: []
+never contains rego.metadata.rule().custom.id if {
+	"SoL-15-2" in input.claimed
+}
+
+# METADATA
+# description: "MUN → POL and listed others. Request in a single case; protected person: by hand."
+# custom:
+#   id: SoL-15-7-1
+#   statute: SoL 15 kap. 7 § p. 1
+#   titles: {sv: "Om någon vistas i ett hem", en: "Whether a person stays in a home"}
+#   way: decision
+#   claim_needed: true
+#   authority_only: true
+#   opens: ["26:1", "21:3", "21:3a", "26:14c"]
+#   reach:
+#     fields: ["housing_address"]
+#   decision:
+#     kind: duty
+#   lawyer: which facts the duty covers
+grant contains rego.metadata.rule().custom.id if {
+	input.type == "exit.info_request"
+	recipient_is_authority
+}
+
+# METADATA
+# description: MUN → Skatteverket. Outside the gateway.
+# custom:
+#   id: SoL-15-7-2
+#   statute: SoL 15 kap. 7 § p. 2
+#   titles: {sv: "Uppgifter för skyddad folkbokföring", en: "Data for protected population registration"}
+#   way: never
+#   claim_needed: true
+#   authority_only: false
+#   opens: []
+never contains rego.metadata.rule().custom.id if {
+	"SoL-15-7-2" in input.claimed
+}
+
+# METADATA
+# description: "PRV, SIS, other MUN → responsible MUN. On request."
+# custom:
+#   id: SoL-15-9
+#   statute: SoL 15 kap. 9 §
+#   titles: {sv: "Utförare till ansvarig nämnd", en: "Performer reports to the responsible board"}
+#   way: automatic
+#   claim_needed: true
+#   authority_only: false
+#   opens: ["SoL 17:11", "26:1", "21:3", "21:3a", "26:14c"]
+#   reach:
+#     classes: ["ID", "CAS", "PLN", "SOC", "RSK", "FIN"]
+#     fields: ["housing_address"]
+grant contains rego.metadata.rule().custom.id if {
+	input.type in {"exit.provider_assignment", "exit.joint_plan", "exit.health_coordination"}
+	input.facts.asked
+	input.facts.actor_responsible
+}
+
+# METADATA
+# description: listed agencies and private providers → socialnämnd. A human states the concern; never in bulk.
+# custom:
+#   id: SoL-19-1
+#   statute: SoL 19 kap. 1 §
+#   titles: {sv: "Orosanmälan", en: "Report concern for a child at once"}
+#   way: decision
+#   claim_needed: true
+#   authority_only: true
+#   opens: ["26:1", "35:1", "35:15", "25:1", "SoL 17:11", "21:3", "21:3a", "26:14c", "18:1", "18:2", "18:11",
+#     "26:5", "40:7g", "24:8"]
+#   decision:
+#     kind: concern
+grant contains rego.metadata.rule().custom.id if {
+	input.type == "exit.child_concern"
+	input.values.report_kind == "report_19_1"
+	recipient_is_authority
+}
+
+# METADATA
+# description: "same list → socialnämnd. A child-protection investigation is decided and open; health,
+#   investigation, source and locating data need a decision."
+# custom:
+#   id: SoL-20-6
+#   statute: SoL 20 kap. 6 §
+#   titles: {sv: "Uppgifter till en utredning om barns behov av skydd", en: "Give data of possible importance to a child investigation"}
+#   way: automatic
+#   claim_needed: true
+#   authority_only: true
+#   opens: ["26:1", "35:1", "35:15", "25:1", "SoL 17:11", "21:3", "21:3a", "26:14c", "18:1", "18:2", "18:11",
+#     "26:5", "40:7g", "24:8"]
+#   reach:
+#     classes: ["CAS", "ID", "CON", "CHD", "FAM", "RSK", "HON"]
+#     decision_classes: ["HLT", "INV", "SRC", "PAD"]
+#   decision:
+#     kind: duty
+grant contains rego.metadata.rule().custom.id if {
+	input.type == "exit.child_concern"
+	input.values.report_kind == "answer_20_6"
+	input.facts.actor_investigates_child
+	recipient_is_authority
+}
+
+# METADATA
+# description: "old MUN → new MUN. The person has applied in the new municipality under SoL 29:7."
+# custom:
+#   id: SoL-29-8
+#   statute: SoL 29 kap. 8 §
+#   titles: {sv: "Hjälp med utredning inför flyttning", en: "Help with an investigation before a move"}
+#   way: decision
+#   claim_needed: true
+#   authority_only: true
+#   opens: ["26:1", "21:3", "21:3a", "26:14c"]
+#   reach:
+#     except_fields: ["investigation_file_ref"]
+#   decision:
+#     kind: duty
+#   lawyer: "whether threats from a criminal network count under 29:7"
+grant contains rego.metadata.rule().custom.id if {
+	input.type == "exit.relocation"
+	input.facts.actor_receiving
+	recipient_is_authority
+}
+
+# METADATA
+# description: "old MUN → new MUN (full list); new MUN → old MUN (relocation_id, transfer_status only). Transfer
+#   agreed or decided by IVO."
+# custom:
+#   id: SoL-29-12
+#   statute: SoL 29 kap. 10–12 §§
+#   titles: {sv: "Överflyttning av ärende", en: "Transfer of a case"}
+#   way: automatic
+#   claim_needed: true
+#   authority_only: true
+#   opens: ["26:1", "21:3", "21:3a", "26:14c"]
+#   reach:
+#     fields: ["relocation_id", "transfer_status", "reason_code", "from_municipality", "to_municipality",
+#       "needs_summary", "investigation_file_ref", "payer_municipality", "no_trace_instructions"]
+grant contains rego.metadata.rule().custom.id if {
+	input.type == "exit.relocation"
+	input.values.transfer_status in {"accepted", "decided_by_ivo", "completed"}
+	takes_over_case
+	recipient_is_authority
+}
+
+# METADATA
+# description: The old municipality may learn that the transfer is done, and nothing of the new place.
+# custom:
+#   id: SoL-29-12-RETURN
+#   basis: SoL-29-12
+#   statute: SoL 29 kap. 10–12 §§
+#   titles: {sv: "Överflyttning av ärende, svar till den tidigare kommunen", en: "Transfer of a case, answer to the old municipality"}
+#   way: automatic
+#   claim_needed: true
+#   authority_only: true
+#   opens: ["26:1", "21:3", "21:3a", "26:14c"]
+#   reach:
+#     fields: ["relocation_id", "transfer_status"]
+grant contains rego.metadata.rule().custom.id if {
+	input.type == "exit.relocation"
+	input.values.transfer_status in {"accepted", "decided_by_ivo", "completed"}
+	returns_status
+	recipient_is_authority
+}
+
+# METADATA
+# description: Whether a protected person stays in a home is decided by hand each time.
+# custom:
+#   id: SoL-15-7-1-PROTECTED
+#   basis: SoL-15-7-1
+#   statute: SoL 15 kap. 7 § 1
+#   titles: {sv: "Skyddad person: prövas för hand", en: "Protected person: decided by hand"}
+by_hand contains rego.metadata.rule().custom.id if {
+	input.facts.protected
+}
