@@ -125,9 +125,13 @@ func TestAppend(t *testing.T) {
 				if _, err := disclosure.CheckE1(c.E1(), c.Leaf()); err != nil {
 					t.Error(err)
 				}
-				_, again, err := l.Receipt(t.Context(), c.Index())
-				if err != nil || string(again) != string(proof) {
-					t.Errorf("Receipt is not what Append gave: %v", err)
+				again, err := l.Again(t.Context(), c.Index())
+				if err != nil {
+					t.Errorf("Again: %v", err)
+					return
+				}
+				if p, err := again.Proof(); err != nil || string(p) != string(proof) || string(again.E1()) != string(c.E1()) {
+					t.Errorf("Again is not what Append gave: %v", err)
 				}
 				mu.Lock()
 				if seen[c.Index()] {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"sluss/gateway"
+	"sluss/gateway/store"
 )
 
 // prove makes the proof of the entry at index in the tree of the checkpoint.
@@ -35,48 +36,50 @@ func (l *Log) Proof(ctx context.Context, index uint64) ([]byte, error) {
 	return prove(storedNodes(ctx, l.cfg.Store), index, s.head.Size, s.checkpoint)
 }
 
-// Receipt returns the public part and the proof of the entry at index as they
-// were given when it was committed, byte for byte: the proof is under the
-// checkpoint of the entry's own batch, signed again (Ed25519 is
-// deterministic). The entry is committed, so it may be newer than what is
-// published.
-func (l *Log) Receipt(ctx context.Context, index uint64) (e1, proof []byte, err error) {
+// Again returns the entry at index as it was committed: its parts and its proof
+// byte for byte, under the checkpoint of the entry's own batch, signed again
+// (Ed25519 is deterministic). The entry is committed, so it may be newer than
+// what is published.
+func (l *Log) Again(ctx context.Context, index uint64) (Committed, error) {
 	e, err := l.cfg.Store.Entry(ctx, index)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading entry: %w", err)
+		return Committed{}, fmt.Errorf("reading entry: %w", err)
 	}
 	s := l.latest.Load() // before the tiles are read, so that they are wide enough
 	if s == nil || e.Batch > s.head.Size {
-		return nil, nil, ErrNotYet
+		return Committed{}, ErrNotYet
 	}
 	n := storedNodes(ctx, l.cfg.Store)
 	root, err := tlog.TreeHash(int64(e.Batch), n)
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading tree: %w", err)
+		return Committed{}, fmt.Errorf("reading tree: %w", err)
 	}
 	path, err := tlog.ProveRecord(int64(e.Batch), int64(index), n)
 	if err != nil {
-		return nil, nil, fmt.Errorf("proving entry: %w", err)
+		return Committed{}, fmt.Errorf("proving entry: %w", err)
 	}
 	// Never sign what does not hold: the rows may have been tampered with. The
 	// tree must have the entry, and continue to the head that was seen.
 	consistency, err := tlog.ProveTree(int64(s.head.Size), int64(e.Batch), n)
 	if err != nil {
-		return nil, nil, fmt.Errorf("proving tree: %w", err)
+		return Committed{}, fmt.Errorf("proving tree: %w", err)
 	}
 	err = errors.Join(
 		tlog.CheckRecord(path, int64(e.Batch), root, int64(index), recordHash(e.Leaf)),
 		tlog.CheckTree(consistency, int64(s.head.Size), tlog.Hash(s.head.Root), int64(e.Batch), root),
 	)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: entry %d: %w", ErrFork, index, err)
+	if _, bad := CheckE1(e.E1, e.Leaf); bad != nil {
+		err = errors.Join(err, bad)
 	}
-	cp, err := signCheckpoint(l.signer, e.Batch, gateway.Digest(root))
 	if err != nil {
-		return nil, nil, err
+		return Committed{}, fmt.Errorf("%w: entry %d: %w", ErrFork, index, err)
 	}
-	proof, err = prove(n, index, e.Batch, cp)
-	return e.E1, proof, err
+	head := store.Head{Size: e.Batch, Root: gateway.Digest(root)}
+	cp, err := signCheckpoint(l.signer, head.Size, head.Root)
+	if err != nil {
+		return Committed{}, err
+	}
+	return Committed{index: index, entries: []store.Entry{e}, batch: &committedBatch{signed: signed{head, cp}, nodes: n}}, nil
 }
 
 // Proven is what a verified proof says.
