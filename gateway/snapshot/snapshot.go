@@ -18,12 +18,12 @@
 // # Approval
 //
 // A gateway runs a snapshot when two legal officers have signed the same
-// [Approval] with two keys, which it and every client pin out of band. An
+// approval with two keys, which it and every client pin out of band. An
 // approval names its predecessor and has a higher sequence number, so that
 // nobody can bring back an old policy by showing old signatures: a rollback is
 // a new approval of old content. One officer alone can do one thing, make the
-// gateway withhold everything. Approvals are JWTs (RFC 7515, RFC 7519) of the
-// type policy-approval+jwt; package envelope signs and verifies them.
+// gateway withhold everything. Approvals are JWTs (RFC 7519) of the type
+// policy-approval+jwt, which package envelope signs and reads.
 //
 // The package does not say what a policy means (packages catalogue and
 // policy), nor does it remember which snapshot is active (package exchange).
