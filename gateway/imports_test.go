@@ -19,10 +19,11 @@ import (
 var mayImport = map[string][]string{
 	"gateway":                 {},
 	"gateway/envelope":        {},
-	"gateway/keys":            {"gateway/envelope"},
+	"gateway/internal/watch":  {},
+	"gateway/keys":            {"gateway/internal/watch"},
 	"gateway/snapshot":        {"gateway/envelope"},
 	"gateway/catalogue":       {"gateway/envelope", "gateway/snapshot"},
-	"gateway/directory":       {"gateway/envelope"},
+	"gateway/directory":       {"gateway/envelope", "gateway/internal/watch"},
 	"gateway/authn":           {"gateway/envelope", "gateway/directory"},
 	"gateway/store":           {},
 	"gateway/store/sqlite":    {"gateway/store"},
