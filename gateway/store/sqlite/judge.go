@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"sluss/gateway"
 	"sluss/gateway/store"
@@ -129,8 +130,8 @@ func (s *Store) look(ctx context.Context, b *batch, writes []store.Write) (err e
 	return err
 }
 
-// envelopeColumns are those of a message without its body.
-const envelopeColumns = "m.id, m.issuer, m.digest, m.recipient, m.type, m.subject, m.issued, m.expires, x'', m.key, m.entry"
+// envelopeColumns are those of message m without its body.
+var envelopeColumns = strings.Replace("m."+strings.ReplaceAll(messageTable.columns, ", ", ", m."), "m.body", "x''", 1)
 
 // named reads the rows that query finds for names, a JSON array, into a map.
 // Without names it asks nothing.

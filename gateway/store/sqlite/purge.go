@@ -88,7 +88,7 @@ func (s *Store) purgePage(ctx context.Context, now time.Time, keep string) (int,
 // purgeBodies empties a page of messages that nobody will be given any more.
 // A message without mail (a statement) is kept until it expires.
 func (s *Store) purgeBodies(ctx context.Context, now time.Time, keep string) (int, error) {
-	const query = "SELECT " + envelopeColumns + ` FROM message AS m WHERE m.key <> '' AND (m.expires <= ?
+	query := "SELECT " + envelopeColumns + ` FROM message AS m WHERE m.key <> '' AND (m.expires <= ?
 		OR m.type NOT IN (SELECT value FROM json_each(?))
 		AND EXISTS (SELECT 1 FROM mail WHERE message <> '' AND message = m.id AND issuer = m.issuer)
 		AND NOT EXISTS (SELECT 1 FROM mail WHERE message <> '' AND message = m.id AND issuer = m.issuer AND ` + open + `)) LIMIT ?`

@@ -1,0 +1,284 @@
+package disclosure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/store"
+)
+
+// Checkable is a store whose every row can be read.
+type Checkable interface {
+	store.Store
+	store.Scanner
+}
+
+// FsckOptions say what a check of a store goes by. The zero value checks all
+// that needs no key.
+type FsckOptions struct {
+	// Anchor is the content of the anchor file, verified with Policy. Without it
+	// a log that was replaced as a whole is not noticed.
+	Anchor []byte
+	Policy Policy
+	// Opener decrypts second parts, which are then compared with their leaves.
+	Opener Opener
+	// Token decrypts a message and returns the digest of the token; it is not
+	// called for one whose body was purged.
+	Token func(store.Message) (gateway.Digest, error)
+	// State verifies a state row: its MAC, and its digest over its statements.
+	State func(context.Context, store.State) error
+	// Progress is told how many of the log's entries are done.
+	Progress func(done, total uint64)
+}
+
+// maxFindings is where Fsck stops wording what it finds.
+const maxFindings = 200
+
+// Fsck checks a store against itself and the log: every row's references and
+// checksum (Check of the store), every entry against its leaf, every search
+// column against its entry, every tile and the head against the leaves, each
+// message and statement against the entry that took it in, each item that was
+// handed out against its release, each release against the policy active at
+// that point. The findings hold no content; none means that all is well. An
+// error means that the check could not be made.
+func Fsck(ctx context.Context, s Checkable, o FsckOptions) ([]string, error) {
+	found, err := s.Check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f := &fsck{ctx: ctx, s: s, o: o, found: found, reported: map[string]Kind{}, said: map[string]Kind{}}
+	// The log comes last: on a store in use, it then has at least the entries
+	// that the rows read before rest on.
+	for _, step := range []func() error{f.anchor, f.messages, f.statements, f.mail, f.states, f.log, f.reports} {
+		if err := step(); err != nil {
+			return f.found, fmt.Errorf("checking store: %w", err)
+		}
+	}
+	return f.found, nil
+}
+
+type fsck struct {
+	ctx   context.Context
+	s     Checkable
+	o     FsckOptions
+	found []string
+
+	latest   time.Time
+	active   *gateway.Digest // snapshot
+	reported map[string]Kind // delivery → what the mailbox says the recipient reported
+	said     map[string]Kind // delivery → what an entry says of it
+}
+
+func (f *fsck) find(format string, args ...any) {
+	if len(f.found) < maxFindings {
+		f.found = append(f.found, fmt.Sprintf(format, args...))
+	}
+}
+
+// anchor compares the stored log with what was published.
+func (f *fsck) anchor() error {
+	if f.o.Anchor == nil {
+		return nil
+	}
+	tip, err := OpenCheckpoint(f.o.Anchor, f.o.Policy)
+	if err == nil {
+		err = holds(f.ctx, f.s, tip)
+	}
+	switch {
+	case errors.Is(err, ErrProof), errors.Is(err, ErrRollback), errors.Is(err, ErrFork), errors.Is(err, store.ErrNotFound):
+		f.find("log: %v", err)
+		return nil
+	}
+	return err
+}
+
+// log reads all entries, and makes the tree again from their leaves.
+func (f *fsck) log() error {
+	head, err := f.s.Head(f.ctx)
+	if err != nil {
+		return err
+	}
+	v := &verification{tree: &tree{}, tile: f.tile}
+	for v.tree.size < head.Size {
+		from := v.tree.size
+		page, err := f.s.Entries(f.ctx, from, int(min(tileWidth, head.Size-from)))
+		if errors.Is(err, store.ErrNotFound) || err == nil && len(page) == 0 {
+			f.find("log: entries from %d on are missing", from)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		leaves := make([][64]byte, len(page))
+		for i, e := range page {
+			leaves[i] = e.Leaf
+			f.entry(from+uint64(i), e)
+		}
+		if err := v.add(leaves); errors.Is(err, ErrProof) || errors.Is(err, store.ErrNotFound) {
+			f.find("log: %v", err)
+		} else if err != nil {
+			return err
+		}
+		if f.o.Progress != nil {
+			f.o.Progress(v.tree.size, head.Size)
+		}
+	}
+	if gateway.Digest(v.tree.root()) != head.Root {
+		f.find("head: root is not that of the entries")
+	}
+	return nil
+}
+
+func (f *fsck) tile(t store.Tile, width int) ([]byte, error) {
+	return storeSource{store: f.s}.Tile(f.ctx, t.Level, t.Index, width)
+}
+
+// entry compares one entry with its leaf and its columns.
+func (f *fsck) entry(index uint64, e store.Entry) {
+	if len(e.E1) == 0 && len(e.E2) == 0 {
+		return // retention has taken the content; the leaf stays
+	}
+	e1, err := CheckE1(e.E1, e.Leaf)
+	if err != nil {
+		f.find("entry %d: %v", index, err)
+		return
+	}
+	if string(e1.Kind) != e.Kind || !e1.Time.Equal(e.Time) || e1.Discloser != e.Discloser || e1.Recipient != e.Recipient {
+		f.find("entry %d: a column is not what the entry says", index)
+	}
+	if f.o.Opener != nil {
+		_, e2, err := Open(e, f.o.Opener)
+		if err != nil {
+			f.find("entry %d: second part does not open or is not what the leaf was made from", index)
+		} else if e2.Subject != e.Subject || e2.Case != e.Case {
+			f.find("entry %d: a column is not what the entry says", index)
+		}
+	}
+	if e.Time.Before(f.latest.Add(-skew)) {
+		f.find("entry %d: time goes back", index)
+	}
+	if e.Time.After(f.latest) {
+		f.latest = e.Time
+	}
+	f.follow(index, e1)
+}
+
+// follow keeps what later entries and rows depend on.
+func (f *fsck) follow(index uint64, e1 E1) {
+	switch e1.Kind {
+	case PolicyActivated:
+		f.active = e1.Snapshot
+	case Release:
+		if f.active == nil || *f.active != *e1.Snapshot {
+			f.find("entry %d: released under a policy that was not active", index)
+		}
+	case Acknowledged, DeliveryFailed:
+		if _, ok := f.reported[e1.Delivery]; ok {
+			f.said[e1.Delivery] = e1.Kind
+		}
+	}
+}
+
+// reports compares what mailboxes and log say that recipients reported.
+func (f *fsck) reports() error {
+	for d, k := range f.reported {
+		if f.said[d] != k {
+			f.find("mail: a delivery is %s, but no entry says so", k)
+		}
+	}
+	return nil
+}
+
+// of reads the entry that a row names; false when it is gone or not readable,
+// which was found before.
+func (f *fsck) of(index uint64) (E1, bool, error) {
+	e, err := f.s.Entry(f.ctx, index)
+	if errors.Is(err, store.ErrNotFound) {
+		return E1{}, false, nil
+	}
+	if err != nil {
+		return E1{}, false, err
+	}
+	e1, err := ParseE1(e.E1)
+	return e1, err == nil, nil
+}
+
+func (f *fsck) messages() error {
+	return f.s.ScanMessages(f.ctx, func(m store.Message, entry uint64) error {
+		e1, ok, err := f.of(entry)
+		if err != nil || !ok {
+			return err
+		}
+		if e1.Message != m.ID || e1.Discloser != m.Issuer || e1.Type != m.Type || e1.Digest == nil || *e1.Digest != m.Digest {
+			f.find("message %s: not the one that entry %d took in", m.ID, entry)
+		}
+		if e1.Kind == MessageAccepted && (e1.Recipient != m.To || e1.Issued != m.Issued.Unix() || e1.Expires != m.Expires.Unix()) {
+			f.find("message %s: recipient or times are not those of entry %d", m.ID, entry)
+		}
+		if f.o.Token != nil && m.Key != "" {
+			if d, err := f.o.Token(m); err != nil || d != m.Digest {
+				f.find("message %s: body does not open or is not what was sent", m.ID)
+			}
+		}
+		return nil
+	})
+}
+
+func (f *fsck) statements() error {
+	return f.s.ScanStatements(f.ctx, func(st store.Statement) error {
+		e1, ok, err := f.of(st.Entry)
+		if err != nil || !ok {
+			return err
+		}
+		if e1.Message != st.ID || e1.Discloser != st.Issuer || e1.Type != st.Type || e1.Digest == nil || *e1.Digest != st.Digest {
+			f.find("statement %s: not the one that entry %d admitted", st.ID, st.Entry)
+		}
+		return nil
+	})
+}
+
+func (f *fsck) mail() error {
+	return f.s.ScanMail(f.ctx, func(m store.Mail) error {
+		if m.Message == "" || m.Delivery == "" {
+			return nil
+		}
+		e1, ok, err := f.of(m.Entry)
+		if err != nil || !ok {
+			return err
+		}
+		if e1.Kind != Release || e1.Delivery != m.Delivery || e1.Message != m.Message || e1.Discloser != m.Issuer ||
+			e1.Recipient != m.Agency || e1.Role != m.Role || e1.SDHash == nil || *e1.SDHash != m.Token {
+			f.find("mail %d: entry %d is not the release that was handed out", m.Seq, m.Entry)
+		}
+		switch m.State {
+		case store.Done:
+			f.reported[m.Delivery] = Acknowledged
+		case store.Refused:
+			f.reported[m.Delivery] = DeliveryFailed
+		}
+		return nil
+	})
+}
+
+func (f *fsck) states() error {
+	if f.o.State == nil {
+		return nil
+	}
+	var all []store.State
+	err := f.s.ScanStates(f.ctx, func(st store.State) error {
+		all = append(all, st)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for i, st := range all {
+		if err := f.o.State(f.ctx, st); err != nil {
+			f.find("state %d: does not verify", i)
+		}
+	}
+	return nil
+}

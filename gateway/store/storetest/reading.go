@@ -1,0 +1,151 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/store"
+)
+
+func tiles(s *suite) {
+	grow := func(tiles ...store.Tile) store.Grow {
+		return func(h store.Head, l [][64]byte) (store.Growth, error) {
+			g, err := Grow(h, l)
+			g.Tiles = tiles
+			return g, err
+		}
+	}
+	commit := func(g store.Grow) {
+		s.Helper()
+		if _, err := s.Commit(s.Context(), []store.Write{{Entries: []store.Entry{s.entry("incident")}}}, g); err != nil {
+			s.Fatal(err)
+		}
+	}
+	a := store.Tile{Level: 0, Index: 0, Hashes: make([]byte, 32)}
+	b := store.Tile{Level: 5, Index: 1 << 40, Hashes: make([]byte, 256*32)}
+	commit(grow(a, b))
+	wider := store.Tile{Level: 0, Index: 0, Hashes: make([]byte, 64)}
+	commit(grow(wider))
+	got, err := s.Tiles(s.Context(), []store.Tile{{Level: 5, Index: 1 << 40}, {}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.same("tiles", got, []store.Tile{b, wider})
+	if _, err := s.Tiles(s.Context(), []store.Tile{{}, {Level: 1}}); !errors.Is(err, store.ErrNotFound) {
+		s.Errorf("missing tile: %v, want ErrNotFound", err)
+	}
+	if got, err := s.Tiles(s.Context(), nil); err != nil || len(got) != 0 {
+		s.Errorf("no tiles: %v, %v", got, err)
+	}
+}
+
+func ranges(s *suite) {
+	var want []store.Entry
+	for range 10 {
+		e := s.entry("incident")
+		r := s.must(store.Write{Entries: []store.Entry{e}})
+		e.Batch = r[0].Index + 1
+		want = append(want, e)
+	}
+	got, err := s.Entries(s.Context(), 3, 4)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.same("entries", got, want[3:7])
+	if got, err := s.Entries(s.Context(), 10, 4); err != nil || len(got) != 0 {
+		s.Errorf("entries past the end: %d, %v", len(got), err)
+	}
+	leaves, err := s.Leaves(s.Context(), 8, 10)
+	if err != nil || len(leaves) != 2 || leaves[1] != want[9].Leaf {
+		s.Errorf("leaves: %d, %v", len(leaves), err)
+	}
+	if _, err := s.Leaves(s.Context(), 8, 11); !errors.Is(err, store.ErrNotFound) {
+		s.Errorf("leaves past the end: %v, want ErrNotFound", err)
+	}
+}
+
+func search(s *suite) {
+	searcher, ok := s.Store.(store.Searcher)
+	if !ok {
+		s.Fatal("store does not search")
+	}
+	for i := range 6 {
+		e := s.entry([]string{"release", "withheld"}[i%2])
+		e.Time = now.Add(time.Duration(i-6) * time.Minute)
+		if i == 5 {
+			e.Time = now // the head's time is that of the latest entry
+		}
+		if i >= 4 {
+			e.Subject, e.Case, e.Discloser, e.Recipient = "other", "", "sis", ""
+		}
+		s.must(store.Write{Entries: []store.Entry{e}})
+	}
+	for name, row := range map[string]struct {
+		q    store.Query
+		want []uint64
+	}{
+		"subject":    {store.Query{Subject: "AAAAAAAAAAAAAAAAAAAAAA"}, []uint64{3, 2, 1, 0}},
+		"case":       {store.Query{Case: "BBBBBBBBBBBBBBBBBBBBBA"}, []uint64{3, 2, 1, 0}},
+		"discloser":  {store.Query{Discloser: "sis"}, []uint64{5, 4}},
+		"recipient":  {store.Query{Recipient: recipient, Kind: "withheld"}, []uint64{3, 1}},
+		"period":     {store.Query{From: now.Add(-5 * time.Minute), To: now.Add(-3 * time.Minute)}, []uint64{2, 1}},
+		"next page":  {store.Query{Discloser: sender, Before: 3}, []uint64{2, 1, 0}},
+		"limit":      {store.Query{Discloser: sender, Limit: 2}, []uint64{3, 2}},
+		"nothing":    {store.Query{Subject: "nobody"}, nil},
+		"both sides": {store.Query{Discloser: sender, Recipient: recipient, Subject: "other"}, nil},
+	} {
+		s.Run(name, func(t *testing.T) {
+			if row.q.Limit == 0 {
+				row.q.Limit = 100
+			}
+			found, err := searcher.Search(t.Context(), row.q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []uint64
+			for _, e := range found {
+				got = append(got, e.Index)
+			}
+			s.same("indexes", got, row.want)
+		})
+	}
+	if _, err := searcher.Search(s.Context(), store.Query{Kind: "release", Limit: 1}); !errors.Is(err, store.ErrInvalid) {
+		s.Errorf("a search for everything: %v, want ErrInvalid", err)
+	}
+}
+
+func reopen(s *suite) {
+	id := s.id()
+	w := s.submit(id)
+	w.Replay, w.ReplayUntil = "r", now.Add(time.Hour)
+	w.Set = []store.State{{Name: "a", Version: 1}}
+	s.must(w)
+	before, err := s.Head(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.reopen()
+	after, err := s.Head(s.Context())
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.same("head", after, before)
+	m, _, err := s.Message(s.Context(), sender, id)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.same("message", m, *w.Message)
+	s.refused(w, store.ErrDuplicate)
+	s.refused(store.Write{Replay: "r"}, store.ErrReplayed)
+	s.refused(store.Write{Set: []store.State{{Name: "a", Version: 1}}}, store.ErrMoved)
+	s.must(s.submit(s.id()))
+	if items := s.items(now, 10, role); len(items) != 2 || items[1].Seq != 2 {
+		s.Errorf("items after reopening: %+v", items)
+	}
+	var role gateway.Role = "municipality.none"
+	if items := s.items(now, 10, role); len(items) != 0 {
+		s.Errorf("items of nobody: %+v", items)
+	}
+}
