@@ -111,7 +111,7 @@ func (it *item) aliasName() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	if it.agency == "" || alias.Kind() != it.agency.Kind() {
+	if alias.Kind() != it.agency.Kind() {
 		return "", fmt.Errorf("%w: alias of another kind", ErrIssuer)
 	}
 	return "alias:" + string(alias), nil
