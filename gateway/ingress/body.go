@@ -36,17 +36,14 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request, media string) ([]b
 	if r.ContentLength > limit {
 		return nil, unread(w, r, tooLarge(nil))
 	}
-	rc := http.NewResponseController(w)
-	if err := rc.SetReadDeadline(time.Now().Add(s.cfg.Limits.Read)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return nil, err
-	}
 	var b bytes.Buffer
 	b.Grow(int(max(0, r.ContentLength)) + bytes.MinRead)
 	if _, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, limit)); err != nil {
 		return nil, unread(w, r, bodyError(err))
 	}
-	// Further reads on this connection are not part of the body: a deadline
-	// left in place would end a long poll.
+	// Further reads on this connection are not part of the body: the deadline
+	// set by endpoint, left in place, would end a long poll.
+	rc := http.NewResponseController(w)
 	if err := rc.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return nil, err
 	}

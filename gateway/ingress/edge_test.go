@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -32,17 +33,20 @@ const (
 // parties is everything behind the edge: what each answers, and what it was
 // asked.
 type parties struct {
-	peer, again, access, result error         // what the calls of that kind fail with
+	peer, again, access, result error // what the calls of that kind fail with
 	poll                        func(context.Context) error
 	panics                      any
+	takes                       time.Duration // what an official asks
 
 	mu      sync.Mutex
 	refused []gateway.Code
 	polled  exchange.PollRequest
 }
 
-func (x *parties) Peer(tls.ConnectionState, time.Time) (authn.Peer, error) { return authn.Peer{}, x.peer }
-func (x *parties) Again(p authn.Peer, _ time.Time) (authn.Peer, error)     { return p, x.again }
+func (x *parties) Peer(tls.ConnectionState, time.Time) (authn.Peer, error) {
+	return authn.Peer{}, x.peer
+}
+func (x *parties) Again(p authn.Peer, _ time.Time) (authn.Peer, error) { return p, x.again }
 func (x *parties) Access(authn.Peer, string, time.Time) (authn.Official, error) {
 	return authn.Official{}, x.access
 }
@@ -73,14 +77,17 @@ func (x *parties) Poll(ctx context.Context, _ authn.Peer, q exchange.PollRequest
 }
 
 func (x *parties) Message(context.Context, authn.Official, gateway.MessageID) (exchange.Handed, error) {
+	time.Sleep(x.takes)
 	return exchange.Handed{Delivery: delivery, Token: release, E1: []byte("{}"), Proof: "proof"}, x.result
 }
 
 func (x *parties) Request(context.Context, authn.Official) (exchange.Requested, error) {
+	time.Sleep(x.takes)
 	return exchange.Requested{ID: jti, Entry: 2, E1: []byte("{}"), Proof: "proof"}, x.result
 }
 
 func (x *parties) Disclosures(context.Context, authn.Peer, gateway.MessageID) ([]exchange.Disclosure, error) {
+	time.Sleep(x.takes)
 	return []exchange.Disclosure{{Entry: 3, E1: []byte("{}"), Proof: "proof"}}, x.result
 }
 
@@ -172,6 +179,7 @@ func newEdge(t *testing.T, x *parties, limits ingress.Limits, h2 bool) *edge {
 	srv := httptest.NewUnstartedServer(e.server.Agency())
 	srv.EnableHTTP2 = h2
 	srv.Config.MaxHeaderBytes = 32 << 10
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	e.url, e.client = srv.URL, srv.Client()

@@ -65,10 +65,11 @@ func (s *Server) endpoint(rt route, f handler) http.Handler {
 		start := time.Now()
 		a := &answer{ResponseWriter: w}
 		secure(a.Header())
+		s.deadlines(a, r)
 		result := "ok"
 		err := s.guarded(rt, f, a, r)
 		switch {
-		case errors.Is(err, errGone) || r.Context().Err() != nil && err != nil:
+		case hungUp(r, err):
 			result = "gone"
 		case err != nil:
 			refusal := s.refusalOf(rt, err)
@@ -80,6 +81,27 @@ func (s *Server) endpoint(rt route, f handler) http.Handler {
 		}
 		s.account(rt, a, r, start, result)
 	})
+}
+
+// hungUp reports whether err is that nobody waits for an answer. A body that
+// ends or comes too late cancels the request too, but has an answer.
+func hungUp(r *http.Request, err error) bool {
+	if err == nil || errors.Is(err, errGone) {
+		return err != nil
+	}
+	_, refusal := errors.AsType[*gateway.Refusal](err)
+	return r.Context().Err() != nil && (!refusal || errors.Is(err, context.Canceled))
+}
+
+// deadlines bounds the arrival of a body, also of one that nobody asks for and
+// that net/http reads on to reuse the connection. What an earlier answer on the
+// connection set for its writing is over.
+func (s *Server) deadlines(w http.ResponseWriter, r *http.Request) {
+	rc := http.NewResponseController(w)
+	rc.SetWriteDeadline(time.Time{})
+	if r.ContentLength != 0 {
+		rc.SetReadDeadline(time.Now().Add(s.cfg.Limits.Read))
+	}
 }
 
 // guarded runs f within the bounds of the route and turns a panic into an

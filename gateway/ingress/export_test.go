@@ -1,6 +1,10 @@
 package ingress
 
-import "sluss/gateway"
+import (
+	"time"
+
+	"sluss/gateway"
+)
 
 // Route is what the table says of an endpoint.
 type Route struct {
@@ -38,3 +42,12 @@ func (c Callers) Kept() int { return c.c.recent.Len() }
 
 // Kinds returns what each code is answered with.
 func Kinds() map[gateway.Code]kind { return kinds }
+
+// Take counts one request of a caller.
+func (c Callers) Take(key string, now time.Time) (bool, error) { return c.c.take(key, now) }
+
+// Poll takes one of a caller's places for polls.
+func (c Callers) Poll(key string) (func(), error) { return c.c.poll(key) }
+
+// Network is the key of a caller without identity.
+var Network = network

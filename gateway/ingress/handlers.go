@@ -73,7 +73,7 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, p authn.Peer) erro
 // wait, and the gateway's shutting down, are an empty answer.
 func (s *Server) await(r *http.Request, p authn.Peer, q exchange.PollRequest) (exchange.PollAnswer, error) {
 	limit := min(preferredWait(r.Header, s.cfg.Limits.Poll), s.cfg.Limits.MaxPoll)
-	if q.ReturnImmediately || *q.MaxEvents == 0 || s.draining.Load() {
+	if q.ReturnImmediately || *q.MaxEvents == 0 || limit == 0 || s.polling.Err() != nil {
 		q.ReturnImmediately, limit = true, s.cfg.Limits.Request
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), limit)

@@ -20,11 +20,11 @@ const reloadTimeout = time.Minute
 // reachable from the machine only.
 func (s *Server) Operations() http.Handler {
 	m := mux.NewRouter()
-	m.Methods(http.MethodGet).Path("/livez").HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "live\n") })
-	m.Methods(http.MethodGet).Path("/readyz").HandlerFunc(s.readyz)
-	m.Methods(http.MethodPost).Path("/reload").HandlerFunc(s.reload)
+	m.Path("/livez").Methods(http.MethodGet).HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "live\n") })
+	m.Path("/readyz").Methods(http.MethodGet).HandlerFunc(s.readyz)
+	m.Path("/reload").Methods(http.MethodPost).HandlerFunc(s.reload)
 	if s.cfg.Gatherer != nil {
-		m.Methods(http.MethodGet).Path("/metrics").Handler(promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+		m.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	}
 	// A page in a browser on this machine must not be able to reload.
 	return http.NewCrossOriginProtection().Handler(http.MaxBytesHandler(m, 0))

@@ -107,4 +107,3 @@ func (c counter) Write(line []byte) (int, error) {
 	c.s.metrics.connections.Inc()
 	return len(line), nil
 }
-
