@@ -44,7 +44,10 @@ func (c *Catalogue) Conform(m envelope.Message) (Conforming, error) {
 	if !ok {
 		return Conforming{}, refuse(gateway.CodeUnknownType, "no such message type and version")
 	}
-	x := check{c: c, t: t, m: m, claims: claims, gate: m.Gate(), kind: claims.Issuer.Kind()}
+	x := check{
+		c: c, t: t, m: m, claims: claims, gate: m.Gate(), kind: claims.Issuer.Kind(),
+		fields: m.Fields(), given: make([]*envelope.MessageField, len(t.Fields)),
+	}
 	for _, step := range []func(*check) error{
 		(*check).route, (*check).header, (*check).names, (*check).sealing, (*check).presence,
 		(*check).bundles, (*check).values,
@@ -64,8 +67,9 @@ type check struct {
 	claims envelope.Claims
 	gate   envelope.Gate
 	kind   gateway.Kind // of the sender
+	fields []envelope.MessageField
 	spec   []envelope.FieldSpec
-	given  map[gateway.Field]envelope.MessageField
+	given  []*envelope.MessageField // by place in the type's table; nil if absent
 }
 
 // refuse returns a refusal whose words are fixed or taken from the catalogue.
@@ -143,9 +147,8 @@ func (x *check) names() error {
 			return refuse(gateway.CodeUnknownField, "about names a field that the type does not have")
 		}
 	}
-	fields := x.m.Fields()
-	x.given = make(map[gateway.Field]envelope.MessageField, len(fields))
-	for _, mf := range fields {
+	for i := range x.fields {
+		mf := &x.fields[i]
 		f, ok := x.t.Field(mf.Name)
 		switch {
 		case !ok:
@@ -157,7 +160,7 @@ func (x *check) names() error {
 		case x.t.NamedOnly && !slices.Contains(x.gate.Fields, string(f.Name)):
 			return refuseField(gateway.CodeUnknownField, f.Name, "was not named")
 		}
-		x.given[mf.Name] = mf
+		x.given[f.Number-1] = mf
 	}
 	return nil
 }
@@ -189,9 +192,11 @@ func (x *check) namedFields() error {
 // sealing checks that exactly the fields that must be sealed are, in the size
 // that the catalogue gives them.
 func (x *check) sealing() error {
-	for _, mf := range x.m.Fields() {
-		name := mf.Name
-		f, _ := x.t.Field(name)
+	for i, mf := range x.given {
+		if mf == nil {
+			continue
+		}
+		f, name := &x.t.Fields[i], mf.Name
 		switch {
 		case f.Sealed && !mf.Sealed:
 			return refuseField(gateway.CodeNotSealed, name, "must be sealed")
@@ -210,10 +215,10 @@ func (x *check) sealing() error {
 // that the sender's kind may hold, with or without a value, and the clear ones
 // that it must supply. Names that are missing are made up for by decoys.
 func (x *check) presence() error {
-	x.spec = x.t.EncodeSpec(x.kind, x.gate.Fields)
+	x.spec = x.t.spec(x.kind, x.gate.Fields)
 	for _, s := range x.spec {
 		f, _ := x.t.Field(s.Name)
-		if _, ok := x.given[s.Name]; !ok && (s.Sealed || f.Required(x.kind)) {
+		if x.given[f.Number-1] == nil && (s.Sealed || f.Required(x.kind)) {
 			return refuseField(gateway.CodeMissingField, s.Name, "is missing")
 		}
 	}
@@ -244,8 +249,8 @@ func (x *check) bundles() error {
 func (x *check) values() error {
 	for i := range x.t.Fields {
 		f := &x.t.Fields[i]
-		mf, ok := x.given[f.Name]
-		if !ok || mf.Sealed {
+		mf := x.given[i]
+		if mf == nil || mf.Sealed {
 			continue
 		}
 		if err := f.Validate(mf.Value); err != nil {

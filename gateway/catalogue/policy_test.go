@@ -6,14 +6,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"sluss/gateway"
 	"sluss/gateway/catalogue"
-	"sluss/gateway/snapshot"
 )
 
 var update = flag.Bool("update", false, "rewrite policies/data/catalogue.json from the message types")
-
-// root is the policy tree of the repository.
-const root = "../../policies"
 
 // TestDocument holds the generated table to the message types.
 func TestDocument(t *testing.T) {
@@ -40,21 +37,71 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// good returns the catalogue of the repository's policy.
-func good(t testing.TB) *catalogue.Catalogue {
-	t.Helper()
-	s, err := snapshot.Read(os.DirFS(root), "v1.22.2")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := catalogue.Load(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
+// agencies has one agency of each kind.
+var agencies = map[gateway.Kind]gateway.AgencyID{
+	gateway.Police: "police", gateway.Prison: "kriminalvarden", gateway.Institution: "sis", gateway.Municipality: "municipality:0180",
+	gateway.Region: "region:01", gateway.Provider: "provider:165560004615", gateway.ContactPoint: "national_contact_point",
+	gateway.WelfareBoard: "socialstyrelsen", gateway.Government: "government", gateway.Self: "self", gateway.Guardian: "guardian",
 }
 
-func TestLoad(t *testing.T) {
+// TestEveryRoute sends each type along each leg between each two roles: the
+// routes, the holders of the fields and the sizes fit together, and the
+// largest message stays within what goes on the wire.
+func TestEveryRoute(t *testing.T) {
 	c := good(t)
-	t.Log(len(c.Types()))
+	sent, largest := make(map[gateway.MessageType]int), 0
+	for _, mt := range c.Types() {
+		for _, leg := range c.Legs(mt.Name) {
+			for _, trip := range trips(mt, leg) {
+				from, to := ends(c, trip)
+				if from == "" {
+					continue
+				}
+				l := write(t, c, mt.Name, trip, from, to)
+				m := l.send(t)
+				if _, err := c.Conform(m); err != nil {
+					t.Errorf("%s from %s to %s: %v", mt.Name, trip.Sender, trip.Recipient, err)
+				}
+				sent[mt.Name]++
+				largest = max(largest, len(m.Raw()))
+				if len(m.Raw()) > wireMax-16<<10 { // room for four more key bundles and long clear values
+					t.Errorf("%s from %s has %d bytes", mt.Name, trip.Sender, len(m.Raw()))
+				}
+			}
+		}
+	}
+	for _, mt := range c.Types() {
+		if sent[mt.Name] == 0 && mt.Name != "exit.log_extract" { // read from the log, never sent
+			t.Errorf("nobody can send %s", mt.Name)
+		}
+	}
+	t.Logf("%d types, largest message %d bytes", len(sent), largest)
+}
+
+func trips(mt *catalogue.Type, leg *catalogue.Leg) []catalogue.Trip {
+	var list []catalogue.Trip
+	for _, s := range leg.Senders {
+		for _, r := range leg.Recipients {
+			list = append(list, catalogue.Trip{
+				Type: mt.Name, Sender: s, Recipient: r, SameAgency: leg.SameAgency, Acute: leg.Urgency == catalogue.Acute,
+			})
+		}
+	}
+	return list
+}
+
+// ends returns agencies that have the two roles; none if no person has them.
+func ends(c *catalogue.Catalogue, trip catalogue.Trip) (from, to gateway.AgencyID) {
+	s, r := c.Tables().Roles[trip.Sender], c.Tables().Roles[trip.Recipient]
+	from, to = agencies[s.Kind], agencies[r.Kind]
+	if s.System {
+		return "", ""
+	}
+	if s.Kind == catalogue.AnyKind {
+		from = "police"
+	}
+	if trip.SameAgency || r.Kind == catalogue.AnyKind {
+		to = from
+	}
+	return from, to
 }

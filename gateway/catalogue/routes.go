@@ -46,6 +46,9 @@ type Trip struct {
 	Acute      bool
 }
 
+// Legs returns the legs of a type in order; the caller must not change them.
+func (c *Catalogue) Legs(name gateway.MessageType) []*Leg { return c.routes[name] }
+
 // Leg returns the first leg that fits the trip.
 func (c *Catalogue) Leg(t Trip) (*Leg, bool) {
 	for _, leg := range c.legs[legKey{t.Type, t.Sender, t.Recipient}] {

@@ -49,6 +49,7 @@ func parseType(raw []byte, tables *Tables) (*Type, error) {
 	if err := doc.check(); err != nil {
 		return nil, err
 	}
+	t.makeSpecs()
 	return t, doc.compile(raw)
 }
 

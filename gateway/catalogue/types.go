@@ -39,6 +39,7 @@ type Type struct {
 	Fields    []Field // in table order
 
 	index map[gateway.Field]int
+	specs map[gateway.Kind][]envelope.FieldSpec
 }
 
 // Field is one field of a message type. The caller must not change it.
@@ -82,15 +83,34 @@ func (t *Type) Names() []gateway.Field {
 // that it may hold, in table order. In a type whose fields must be named,
 // those of them that stand in named.
 func (t *Type) EncodeSpec(k gateway.Kind, named []string) []envelope.FieldSpec {
-	spec := make([]envelope.FieldSpec, 0, len(t.Fields))
-	for i := range t.Fields {
-		f := &t.Fields[i]
-		if !f.HeldBy(k) || f.Forbidden || t.NamedOnly && !slices.Contains(named, string(f.Name)) {
-			continue
+	return slices.Clone(t.spec(k, named))
+}
+
+// spec is EncodeSpec without the copy.
+func (t *Type) spec(k gateway.Kind, named []string) []envelope.FieldSpec {
+	if !t.NamedOnly {
+		return t.specs[k]
+	}
+	var spec []envelope.FieldSpec
+	for _, s := range t.specs[k] {
+		if slices.Contains(named, string(s.Name)) {
+			spec = append(spec, s)
 		}
-		spec = append(spec, envelope.FieldSpec{Name: f.Name, Sealed: f.Sealed, Size: f.Size, Cells: f.Cells})
 	}
 	return spec
+}
+
+// makeSpecs fills specs: what each kind that holds anything may send.
+func (t *Type) makeSpecs() {
+	t.specs = make(map[gateway.Kind][]envelope.FieldSpec)
+	for i := range t.Fields {
+		f := &t.Fields[i]
+		for k := range f.Origin {
+			if !f.Forbidden {
+				t.specs[k] = append(t.specs[k], envelope.FieldSpec{Name: f.Name, Sealed: f.Sealed, Size: f.Size, Cells: f.Cells})
+			}
+		}
+	}
 }
 
 // fileStem returns the name of the file that holds the type: its name, from
