@@ -89,6 +89,9 @@ func readClaims(o *object) Claims {
 	}
 	schema := o.object("schema")
 	c.Type, c.Version = gateway.MessageType(schema.word("type")), int(schema.integer("version"))
+	if c.Version == 0 {
+		schema.fail("version", "is 0")
+	}
 	o.join(schema)
 	cnf := o.object("cnf")
 	c.Gateway = parsed(cnf, "kid", gateway.ParseID)

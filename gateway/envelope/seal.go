@@ -75,7 +75,10 @@ func Seal(d Draft, spec []FieldSpec, to []Recipient, s *Signer) ([]byte, error) 
 	if err != nil {
 		return nil, err
 	}
-	return raw, m.claims.check(d.IssuedAt, MaxAge)
+	if err := m.claims.check(d.IssuedAt, MaxAge); err != nil {
+		return nil, err
+	}
+	return raw, nil
 }
 
 // CiphertextSize returns how many bytes of ciphertext a field has whose inner
