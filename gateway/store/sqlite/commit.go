@@ -123,16 +123,25 @@ func (s *Store) apply(ctx context.Context, b *batch, grow store.Grow) error {
 			return err
 		}
 	}
-	return errors.Join(
-		add(ctx, s, entryTable, b.entries),
-		add(ctx, s, replayTable, b.replays),
-		add(ctx, s, messageTable, b.messages),
-		add(ctx, s, statementTable, b.statements),
-		put(ctx, s, stateTable, values(b.states)),
-		add(ctx, s, mailTable, b.mail),
-		change(ctx, s, values(b.changed)),
-		put(ctx, s, headTable, []headRow{{head.Size, head.Root, head.Time, b.head.MailSeq}}),
-	)
+	// One after the other, and nothing after an error: SQLite may have ended the
+	// transaction with it, and the next statement would be one by itself.
+	for _, step := range []func() error{
+		func() error { return add(ctx, s, entryTable, b.entries) },
+		func() error { return add(ctx, s, replayTable, b.replays) },
+		func() error { return add(ctx, s, messageTable, b.messages) },
+		func() error { return add(ctx, s, statementTable, b.statements) },
+		func() error { return put(ctx, s, stateTable, values(b.states)) },
+		func() error { return add(ctx, s, mailTable, b.mail) },
+		func() error { return change(ctx, s, values(b.changed)) },
+		func() error {
+			return put(ctx, s, headTable, []headRow{{head.Size, head.Root, head.Time, b.head.MailSeq}})
+		},
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func values[K comparable, V any](m map[K]V) []V {
