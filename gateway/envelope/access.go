@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"fmt"
 	"regexp"
 	"time"
 
@@ -142,9 +143,8 @@ func OpenAccess(raw string, keys Keys, now time.Time) (Access, error) {
 	if err != nil {
 		return Access{}, refuse(err)
 	}
-	o := t.claims.object("access request")
-	a := readAccess(o)
-	if err := o.done(); err != nil {
+	a, err := t.access()
+	if err != nil {
 		return Access{}, refuse(err)
 	}
 	if err := t.verifyWith(keys, TypAccess, a.Agency.URN(), UseAccess, now); err != nil {
@@ -157,6 +157,25 @@ func OpenAccess(raw string, keys Keys, now time.Time) (Access, error) {
 		return Access{}, refuse(ErrStale)
 	}
 	return a, nil
+}
+
+// ReopenAccess returns an access request that [OpenAccess] has accepted before:
+// a text that has the digest recorded then. Another text is ErrSignature.
+func ReopenAccess(raw string, digest gateway.Digest) (Access, error) {
+	if gateway.DigestOf([]byte(raw)) != digest {
+		return Access{}, fmt.Errorf("%w: not the text that was opened", ErrSignature)
+	}
+	t, err := parseJWS(raw)
+	if err != nil {
+		return Access{}, err
+	}
+	return t.access()
+}
+
+func (t *jws) access() (Access, error) {
+	o := t.claims.object("access request")
+	a := readAccess(o)
+	return a, o.done()
 }
 
 func readAccess(o *object) Access {
