@@ -68,7 +68,7 @@ func (p *Policy) Guard(report json.RawMessage, earlier []json.RawMessage) facts.
 	}
 	t := facts.Table{Checked: true, MoneyShown: g.moneyShown(), Blanked: []string{}}
 	for _, c := range r.Cells {
-		if g.blanked[c.ID] {
+		if g.blanked[c.ID] && c.N != nil { // what the sender left out needs no blanking
 			t.Blanked = append(t.Blanked, c.ID)
 		}
 	}

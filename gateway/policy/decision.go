@@ -34,6 +34,7 @@ type Decision struct {
 	outcome     gateway.Outcome
 	reason      gateway.Reason
 	stage       string
+	number      int // of the stage
 	released    []released
 	withheld    []Withheld
 	suppressed  []string
@@ -73,6 +74,10 @@ func (d Decision) Reason() gateway.Reason { return d.reason }
 // Stage returns the id of the provision that ended the decision before any
 // field was decided, or "".
 func (d Decision) Stage() string { return d.stage }
+
+// StageNumber returns the number of the stage that ended the decision before
+// any field was decided (domain, Section 16.2), or 0.
+func (d Decision) StageNumber() int { return d.number }
 
 // Type returns the message type that was decided on.
 func (d Decision) Type() gateway.MessageType { return d.input.Type }

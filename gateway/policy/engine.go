@@ -39,6 +39,7 @@ type engine struct {
 	decision rego.PreparedEvalQuery
 	input    *inputWriter
 	register *register
+	memo     memo
 }
 
 // capabilities returns the language that provisions may be written in.
@@ -134,7 +135,7 @@ func newEngine(ctx context.Context, c *ast.Compiler, r *register, catalogue map[
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrProvision, err)
 	}
-	return &engine{q, in, r}, nil
+	return &engine{decision: q, input: in, register: r}, nil
 }
 
 // readConstants evaluates the document of constants, which depends on nothing.
@@ -157,9 +158,23 @@ type verdict map[string][]bool
 // holds reports whether the i-th provision of a set holds.
 func (v verdict) holds(set string, i int) bool { return v[set][i] }
 
-// ask evaluates the provisions. Anything but one complete document of known
-// provisions is an error.
+// ask says which provisions hold, from memory if the same was asked before.
+// An error is never remembered.
 func (e *engine) ask(ctx context.Context, in *facts.Input) (verdict, error) {
+	key := e.input.key(in)
+	if v, ok := e.memo.get(key); ok {
+		return v, nil
+	}
+	v, err := e.evaluate(ctx, in)
+	if err == nil {
+		e.memo.put(key, v)
+	}
+	return v, err
+}
+
+// evaluate evaluates the provisions. Anything but one complete document of
+// known provisions is an error.
+func (e *engine) evaluate(ctx context.Context, in *facts.Input) (verdict, error) {
 	res, err := e.decision.Eval(ctx, rego.EvalParsedInput(e.input.value(in)))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEvaluation, err)

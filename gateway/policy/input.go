@@ -2,10 +2,10 @@ package policy
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -15,57 +15,50 @@ import (
 // inputWriter writes a [facts.Input] as the engine's "input" document without
 // a detour over JSON. Members that no provision reads are left out: what is
 // not there cannot cost and cannot be read by accident.
-type inputWriter struct {
-	members []member
-	facts   [][2]*ast.Term // names of the facts, in the order of facts.Facts
-}
+type inputWriter struct{ members []member }
 
-// member writes one member of the input.
+// member writes one member of the input: as a term for the engine, and as
+// bytes of the key that a verdict is remembered by.
 type member struct {
-	key   *ast.Term
+	name  *ast.Term
 	value func(*facts.Input) ast.Value
+	key   func([]byte, *facts.Input) []byte
 }
 
 // newInputWriter finds which members of the input the provisions read. A
 // provision that reads the input as a whole, by a computed name or by a name
 // that facts.Input does not have is an error.
 func newInputWriter(c *ast.Compiler) (*inputWriter, error) {
-	w := &inputWriter{}
-	all := w.writers()
-	read := map[string]bool{}
+	all, read := map[string]bool{}, map[string]bool{}
+	for _, m := range members() {
+		all[m.text()] = true
+	}
 	var bad error
 	for _, m := range c.Modules {
 		ast.WalkRefs(m, func(r ast.Ref) bool {
 			if !r[0].Equal(ast.InputRootDocument) {
 				return false
 			}
-			name, ok := ast.String(""), len(r) > 1
-			if ok {
-				name, ok = r[1].Value.(ast.String)
+			var name ast.String
+			if len(r) > 1 {
+				name, _ = r[1].Value.(ast.String)
 			}
-			if _, known := all[string(name)]; !ok || !known {
+			if !all[string(name)] {
 				bad = fmt.Errorf("%w: %s: %v is not a member of the input", ErrProvision, r[0].Location, r)
 			}
 			read[string(name)] = true
 			return false
 		})
-		ast.WalkTerms(m, func(t *ast.Term) bool {
-			if v, ok := t.Value.(ast.Var); ok && v.Equal(ast.InputRootDocument.Value) {
-				bad = fmt.Errorf("%w: %s: the input is used as a whole", ErrProvision, t.Location)
-			}
-			_, isRef := t.Value.(ast.Ref)
-			return isRef
-		})
 	}
 	if bad != nil {
 		return nil, bad
 	}
-	for name, value := range all {
-		if read[name] {
-			w.members = append(w.members, member{ast.StringTerm(name), value})
+	w := &inputWriter{}
+	for _, m := range members() {
+		if read[m.text()] {
+			w.members = append(w.members, m)
 		}
 	}
-	slices.SortFunc(w.members, func(a, b member) int { return a.key.Value.Compare(b.key.Value) })
 	return w, nil
 }
 
@@ -73,90 +66,127 @@ func newInputWriter(c *ast.Compiler) (*inputWriter, error) {
 func (w *inputWriter) value(in *facts.Input) ast.Value {
 	terms := make([][2]*ast.Term, len(w.members))
 	for i, m := range w.members {
-		terms[i] = [2]*ast.Term{m.key, ast.NewTerm(m.value(in))}
+		terms[i] = [2]*ast.Term{m.name, ast.NewTerm(m.value(in))}
 	}
 	return ast.NewObject(terms...)
 }
 
-// writers returns a writer for every member of facts.Input, by its JSON name.
-func (w *inputWriter) writers() map[string]func(*facts.Input) ast.Value {
+// key returns the same bytes for two inputs exactly when their documents are
+// the same.
+func (w *inputWriter) key(in *facts.Input) []byte {
+	key := make([]byte, 0, 384)
+	for _, m := range w.members {
+		key = m.key(key, in)
+	}
+	return key
+}
+
+// members returns a writer for every member of facts.Input, by its JSON name.
+func members() []member {
+	type in = *facts.Input
+	return []member{
+		party("actor", func(i in) facts.Party { return i.Actor }),
+		party("discloser", func(i in) facts.Party { return i.Discloser }),
+		flag("same_agency", func(i in) bool { return i.SameAgency }),
+		word("purpose", func(i in) string { return string(i.Purpose) }),
+		word("type", func(i in) string { return string(i.Type) }),
+		word("initiative", func(i in) string { return string(i.Initiative) }),
+		whole("claimed", func(i in) any { return i.Claimed }),
+		flag("default", func(i in) bool { return i.Default }),
+		whole("named", func(i in) any { return i.Named }),
+		flag("reason", func(i in) bool { return i.Reason }),
+		flag("bulk", func(i in) bool { return i.Bulk }),
+		flag("acute", func(i in) bool { return i.Acute }),
+		whole("values", func(i in) any { return i.Values }),
+		flags("facts", func(i in) facts.Facts { return i.Facts }),
+		word("maturity", func(i in) string { return i.Maturity }),
+		whole("consent", func(i in) any { return i.Consent }),
+		whole("decision", func(i in) any { return i.Decision }),
+		whole("field_release", func(i in) any { return i.FieldRelease }),
+		whole("about", func(i in) any { return i.About }),
+		whole("table", func(i in) any { return i.Table }),
+	}
+}
+
+func (m member) text() string { return string(m.name.Value.(ast.String)) }
+
+func appendWord(key []byte, s string) []byte {
+	return append(binary.AppendUvarint(key, uint64(len(s))), s...)
+}
+
+func appendFlag(key []byte, b bool) []byte {
+	if b {
+		return append(key, 1)
+	}
+	return append(key, 0)
+}
+
+func word(name string, get func(*facts.Input) string) member {
+	return member{ast.StringTerm(name),
+		func(in *facts.Input) ast.Value { return ast.String(get(in)) },
+		func(key []byte, in *facts.Input) []byte { return appendWord(key, get(in)) }}
+}
+
+func flag(name string, get func(*facts.Input) bool) member {
+	return member{ast.StringTerm(name),
+		func(in *facts.Input) ast.Value { return ast.Boolean(get(in)) },
+		func(key []byte, in *facts.Input) []byte { return appendFlag(key, get(in)) }}
+}
+
+func party(name string, get func(*facts.Input) facts.Party) member {
 	kind, role := ast.StringTerm("kind"), ast.StringTerm("role")
-	party := func(p facts.Party) ast.Value {
-		return ast.NewObject([2]*ast.Term{kind, text(p.Kind)}, [2]*ast.Term{role, text(p.Role)})
-	}
-	flags := reflect.TypeFor[facts.Facts]()
-	for f := range flags.Fields() {
-		w.facts = append(w.facts, [2]*ast.Term{ast.StringTerm(f.Tag.Get("json"))})
-	}
-	return map[string]func(*facts.Input) ast.Value{
-		"actor":       func(in *facts.Input) ast.Value { return party(in.Actor) },
-		"discloser":   func(in *facts.Input) ast.Value { return party(in.Discloser) },
-		"same_agency": func(in *facts.Input) ast.Value { return ast.Boolean(in.SameAgency) },
-		"purpose":     func(in *facts.Input) ast.Value { return ast.String(in.Purpose) },
-		"type":        func(in *facts.Input) ast.Value { return ast.String(in.Type) },
-		"initiative":  func(in *facts.Input) ast.Value { return ast.String(in.Initiative) },
-		"claimed":     func(in *facts.Input) ast.Value { return list(in.Claimed) },
-		"default":     func(in *facts.Input) ast.Value { return ast.Boolean(in.Default) },
-		"named":       func(in *facts.Input) ast.Value { return list(in.Named) },
-		"reason":      func(in *facts.Input) ast.Value { return ast.Boolean(in.Reason) },
-		"bulk":        func(in *facts.Input) ast.Value { return ast.Boolean(in.Bulk) },
-		"acute":       func(in *facts.Input) ast.Value { return ast.Boolean(in.Acute) },
-		"values":      func(in *facts.Input) ast.Value { return valuesOf(in.Values) },
-		"facts":       func(in *facts.Input) ast.Value { return w.flags(in.Facts) },
-		"maturity":    func(in *facts.Input) ast.Value { return ast.String(in.Maturity) },
-		"consent":     func(in *facts.Input) ast.Value { return tree(in.Consent) },
-		"decision":    func(in *facts.Input) ast.Value { return tree(in.Decision) },
-		"field_release": func(in *facts.Input) ast.Value {
-			return tree(in.FieldRelease)
+	return member{ast.StringTerm(name),
+		func(in *facts.Input) ast.Value {
+			p := get(in)
+			return ast.NewObject([2]*ast.Term{kind, ast.StringTerm(string(p.Kind))}, [2]*ast.Term{role, ast.StringTerm(string(p.Role))})
 		},
-		"about": func(in *facts.Input) ast.Value { return tree(in.About) },
-		"table": func(in *facts.Input) ast.Value { return tableOf(in.Table) },
-	}
+		func(key []byte, in *facts.Input) []byte {
+			p := get(in)
+			return appendWord(appendWord(key, string(p.Kind)), string(p.Role))
+		}}
 }
 
-// flags writes the facts, every one of them.
-func (w *inputWriter) flags(f facts.Facts) ast.Value {
-	v := reflect.ValueOf(f)
-	terms := make([][2]*ast.Term, len(w.facts))
-	for i, name := range w.facts {
-		terms[i] = [2]*ast.Term{name[0], ast.InternedTerm(v.Field(i).Bool())}
+// flags writes a struct of booleans, every one of them.
+func flags(name string, get func(*facts.Input) facts.Facts) member {
+	var names []*ast.Term
+	for f := range reflect.TypeFor[facts.Facts]().Fields() {
+		names = append(names, ast.StringTerm(f.Tag.Get("json")))
 	}
-	return ast.NewObject(terms...)
+	return member{ast.StringTerm(name),
+		func(in *facts.Input) ast.Value {
+			v := reflect.ValueOf(get(in))
+			terms := make([][2]*ast.Term, len(names))
+			for i, name := range names {
+				terms[i] = [2]*ast.Term{name, ast.InternedTerm(v.Field(i).Bool())}
+			}
+			return ast.NewObject(terms...)
+		},
+		func(key []byte, in *facts.Input) []byte {
+			v := reflect.ValueOf(get(in))
+			for i := range names {
+				key = appendFlag(key, v.Field(i).Bool())
+			}
+			return key
+		}}
 }
 
-func valuesOf(v facts.Values) ast.Value {
-	return ast.NewObject(
-		[2]*ast.Term{ast.InternedTerm("transfer_status"), text(v.TransferStatus)},
-		[2]*ast.Term{ast.InternedTerm("request_kind"), text(v.RequestKind)},
-		[2]*ast.Term{ast.InternedTerm("report_kind"), text(v.ReportKind)})
-}
-
-func tableOf(t facts.Table) ast.Value {
-	return ast.NewObject(
-		[2]*ast.Term{ast.InternedTerm("checked"), ast.InternedTerm(t.Checked)},
-		[2]*ast.Term{ast.InternedTerm("refused"), ast.InternedTerm(t.Refused)},
-		[2]*ast.Term{ast.InternedTerm("money_shown"), ast.InternedTerm(t.MoneyShown)})
-}
-
-func text[S ~string](s S) *ast.Term { return ast.InternedTerm(string(s)) }
-
-func list[S ~string](l []S) ast.Value {
-	terms := make([]*ast.Term, len(l))
-	for i, s := range l {
-		terms[i] = text(s)
+// whole writes a member over its JSON form, in which the keys of maps are
+// sorted.
+func whole(name string, get func(*facts.Input) any) member {
+	written := func(in *facts.Input) []byte {
+		raw, err := json.Marshal(get(in))
+		if err != nil {
+			return []byte("null") // lists, maps and structs of strings and booleans always marshal
+		}
+		return raw
 	}
-	return ast.NewArray(terms...)
-}
-
-// tree writes a member that is large and seldom read over its JSON form.
-func tree(v any) ast.Value {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return ast.Null{} // maps of strings always marshal
-	}
-	value, err := ast.ValueFromReader(bytes.NewReader(raw))
-	if err != nil {
-		return ast.Null{}
-	}
-	return value
+	return member{ast.StringTerm(name),
+		func(in *facts.Input) ast.Value {
+			v, err := ast.ValueFromReader(bytes.NewReader(written(in)))
+			if err != nil {
+				return ast.Null{}
+			}
+			return v
+		},
+		func(key []byte, in *facts.Input) []byte { return appendWord(key, string(written(in))) }}
 }

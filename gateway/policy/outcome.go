@@ -8,7 +8,7 @@ import (
 
 // stopped makes the decision that a stage ends.
 func (j *join) stopped(d *Decision, by *Provision) {
-	d.outcome, d.reason, d.stage = by.Outcome, gateway.Reason(by.Code), by.ID
+	d.outcome, d.reason, d.stage, d.number = by.Outcome, gateway.Reason(by.Code), by.ID, by.Stage
 	d.obligations = j.obligations(d, by.Stage)
 }
 

@@ -33,7 +33,9 @@ import (
 	"time"
 
 	"sluss/gateway"
+	"sluss/gateway/catalogue"
 	"sluss/gateway/facts"
+	"sluss/gateway/snapshot"
 )
 
 // Errors of this package; test with errors.Is. None of them releases anything.
@@ -59,9 +61,18 @@ type Policy struct {
 	plans     map[planKey]*plan
 }
 
+// Compile compiles the policy of a snapshot whose message types and tables a
+// catalogue was loaded from, which is how they are known to hold.
+func Compile(s snapshot.Snapshot, c *catalogue.Catalogue) (*Policy, error) {
+	if s.Digest().IsZero() || c == nil || c.Snapshot() != s.Digest() {
+		return nil, fmt.Errorf("%w: catalogue and provisions are not of one snapshot", ErrTable)
+	}
+	return Read(context.Background(), s.FS(), s.Digest())
+}
+
 // Read compiles the policy of a tree like policies/: provisions, data and
-// message types. The digest is that of the snapshot which the tree is. Errors
-// are [ErrTable] and [ErrProvision].
+// message types, which nobody has checked otherwise. The digest is that of the
+// snapshot which the tree is. Errors are [ErrTable] and [ErrProvision].
 func Read(ctx context.Context, tree fs.FS, digest gateway.Digest) (*Policy, error) {
 	t, err := readTables(tree)
 	if err != nil {
@@ -86,7 +97,7 @@ func Read(ctx context.Context, tree fs.FS, digest gateway.Digest) (*Policy, erro
 	if err := checkReferences(t, r, c); err != nil {
 		return nil, err
 	}
-	e, err := newEngine(ctx, modules, r, t.catalogue())
+	e, err := newEngine(ctx, modules, r, t.Catalogue)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +131,15 @@ func (p *Policy) Needs() map[gateway.Basis]facts.Need {
 		}
 	}
 	return out
+}
+
+// Decide decides on what is known of one question. Whatever cannot be decided
+// is an error, and nothing may then be released.
+func (p *Policy) Decide(ctx context.Context, k facts.Known) (Decision, error) {
+	if k.IsZero() {
+		return Decision{}, fmt.Errorf("%w: nothing was asked", ErrInput)
+	}
+	return p.DecideInput(ctx, k.Input())
 }
 
 // DecideInput decides on an input: the same decision, whenever it is taken.

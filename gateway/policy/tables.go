@@ -2,7 +2,6 @@ package policy
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -16,10 +15,9 @@ import (
 // tables are the tables of one snapshot as the join reads them
 // (policies/data/*.json and policies/message_types).
 type tables struct {
-	Kinds    map[gateway.Kind]kindRow
-	Roles    map[gateway.Role]roleRow
-	Purposes map[gateway.Purpose]purposeRow
-	Rules    map[gateway.Rule]struct {
+	Kinds map[gateway.Kind]kindRow
+	Roles map[gateway.Role]roleRow
+	Rules map[gateway.Rule]struct {
 		PublicInterest bool `json:"public_interest"`
 	}
 	Classes  map[gateway.Class]classRow
@@ -30,6 +28,9 @@ type tables struct {
 		SmallCells cellLimits `json:"small_cells"`
 	}
 	Types map[gateway.MessageType]*messageType
+	// Catalogue is the document "data.catalogue" that provisions look things up
+	// in. Package catalogue holds it to the other tables.
+	Catalogue map[string]any
 }
 
 type kindRow struct {
@@ -38,12 +39,7 @@ type kindRow struct {
 
 // roleRow is a role. A role without a kind belongs to no agency: nobody acts in it.
 type roleRow struct {
-	Kind     gateway.Kind      `json:"kind"`
-	Purposes []gateway.Purpose `json:"purposes"`
-}
-
-type purposeRow struct {
-	Consentable bool `json:"consentable"`
+	Kind gateway.Kind `json:"kind"`
 }
 
 type classRow struct {
@@ -102,8 +98,9 @@ type field struct {
 func readTables(tree fs.FS) (*tables, error) {
 	t := &tables{Types: map[gateway.MessageType]*messageType{}}
 	for key, into := range map[string]any{
-		"kinds": &t.Kinds, "roles": &t.Roles, "purposes": &t.Purposes, "rules": &t.Rules, "classes": &t.Classes,
+		"kinds": &t.Kinds, "roles": &t.Roles, "rules": &t.Rules, "classes": &t.Classes,
 		"flows": &t.Flows, "routes": &t.Routes, "ceilings": &t.Ceilings, "limits": &t.Limits,
+		"catalogue": &t.Catalogue,
 	} {
 		if err := readTable(tree, key, into); err != nil {
 			return nil, err
@@ -209,42 +206,4 @@ func (l *leg) admits(f *field) bool {
 	return (len(l.OnlyClasses) == 0 || slices.Contains(l.OnlyClasses, f.Class)) &&
 		!slices.Contains(l.WithoutClasses, f.Class) &&
 		(len(l.OnlyFields) == 0 || slices.Contains(l.OnlyFields, f.Name))
-}
-
-// catalogue is the document "data.catalogue" that provisions look things up
-// in: the same tables, with sets as objects.
-func (t *tables) catalogue() map[string]any {
-	kinds, roles, purposes, types := map[string]any{}, map[string]any{}, map[string]any{}, map[string]any{}
-	for k, row := range t.Kinds {
-		kinds[string(k)] = map[string]any{"authority": row.Authority}
-	}
-	for r, row := range t.Roles {
-		roles[string(r)] = map[string]any{"kind": cmp.Or(string(row.Kind), "-"), "purposes": set(row.Purposes)}
-	}
-	for p, row := range t.Purposes {
-		purposes[string(p)] = map[string]any{"consentable": row.Consentable}
-	}
-	for name, m := range t.Types {
-		fields := map[string]any{}
-		for _, f := range m.Fields {
-			fields[string(f.Name)] = map[string]any{"class": string(f.Class), "forbidden": f.Forbidden}
-		}
-		legs := []any{}
-		for _, l := range t.Routes[name] {
-			legs = append(legs, map[string]any{"senders": set(l.Senders), "recipients": set(l.Recipients),
-				"acute": l.Urgency != "", "same_agency": l.SameAgency})
-		}
-		types[string(name)] = map[string]any{"control": m.Control, "named_only": m.NamedOnly, "fields": fields, "legs": legs}
-	}
-	return map[string]any{"kinds": kinds, "roles": roles, "purposes": purposes, "types": types}
-}
-
-// set writes a list as an object whose members are true: a look-up in Rego
-// without a walk.
-func set[S ~string](list []S) map[string]any {
-	m := make(map[string]any, len(list))
-	for _, s := range list {
-		m[string(s)] = true
-	}
-	return m
 }

@@ -20,7 +20,7 @@ adjustment contains rego.metadata.rule().custom.id if {
 #   titles: {sv: Följeuppgifter, en: Carrier rule}, class: CAS,
 #   reasons: [NO-BASIS, NO-DECISION, BLK-STALE], except_cells: [R]}
 adjustment contains rego.metadata.rule().custom.id if {
-	catalogue.types[input.type].control == false
+	data.catalogue.types[input.type].control == false
 }
 
 # METADATA

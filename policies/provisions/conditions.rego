@@ -1,17 +1,16 @@
-# Named conditions that provisions share. Each reads registered facts only.
+# Named conditions that provisions share. Each reads registered facts only, and
+# data.catalogue: the kinds, roles, purposes and message types of the active
+# snapshot, as the gateway puts them together from policies/data and
+# policies/message_types (sets as objects whose members are true).
 package provisions
-
-# catalogue holds the tables that provisions may look up: kinds, roles,
-# purposes and message types of the active snapshot.
-catalogue := data.catalogue
 
 break_glass if input.type == "exit.emergency_access"
 
-recipient_is_authority if catalogue.kinds[input.actor.kind].authority == true
+recipient_is_authority if data.catalogue.kinds[input.actor.kind].authority == true
 
-recipient_is_private if catalogue.kinds[input.actor.kind].authority == false
+recipient_is_private if data.catalogue.kinds[input.actor.kind].authority == false
 
-recipient_connected if catalogue.kinds[input.actor.kind]
+recipient_connected if data.catalogue.kinds[input.actor.kind]
 
 personal_security_officer if input.actor.role == "police.personal_security_officer"
 

@@ -14,7 +14,7 @@ package provisions
 #   consent: true
 #   third_party: BLK-3P
 grant contains rego.metadata.rule().custom.id if {
-	catalogue.purposes[input.purpose].consentable
+	data.catalogue.purposes[input.purpose].consentable
 }
 
 # METADATA

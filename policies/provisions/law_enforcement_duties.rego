@@ -36,7 +36,6 @@ grant contains rego.metadata.rule().custom.id if {
 	input.type in {"exit.info_request", "exit.emergency_access"}
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION", "EMERGENCY"}
 	input.facts.asked
-	recipient_is_authority
 }
 
 # METADATA
@@ -54,7 +53,6 @@ grant contains rego.metadata.rule().custom.id if {
 #   overreach: BLK-EXCL
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION"}
-	recipient_is_authority
 }
 
 # METADATA
@@ -68,7 +66,7 @@ grant contains rego.metadata.rule().custom.id if {
 #   authority_only: true
 #   opens: []
 never contains rego.metadata.rule().custom.id if {
-	"L170-6" in input.claimed
+	false
 }
 
 # METADATA
@@ -82,7 +80,7 @@ never contains rego.metadata.rule().custom.id if {
 #   authority_only: false
 #   opens: []
 never contains rego.metadata.rule().custom.id if {
-	"FOL-17A" in input.claimed
+	false
 }
 
 # METADATA
@@ -110,7 +108,7 @@ grant contains rego.metadata.rule().custom.id if {
 #   authority_only: false
 #   opens: []
 never contains rego.metadata.rule().custom.id if {
-	"L774-2" in input.claimed
+	false
 }
 
 # METADATA

@@ -15,7 +15,6 @@ package provisions
 #     classes: ["ID", "CAS", "PLN", "SOC", "FAM"]
 grant contains rego.metadata.rule().custom.id if {
 	input.facts.in_sis_care
-	recipient_is_authority
 }
 
 # METADATA
@@ -32,5 +31,4 @@ grant contains rego.metadata.rule().custom.id if {
 #     kind: duty
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.info_request"
-	recipient_is_authority
 }

@@ -17,7 +17,6 @@ package provisions
 #   lawyer: "last item of the list of exceptions was not readable; relation to 10:23"
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION", "WRONG_PAYMENT"}
-	recipient_is_authority
 }
 
 # METADATA
@@ -38,7 +37,6 @@ grant contains rego.metadata.rule().custom.id if {
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_PREVENTION"
 	input.facts.under_21
-	recipient_is_authority
 }
 
 # METADATA
@@ -57,7 +55,6 @@ grant contains rego.metadata.rule().custom.id if {
 #       crime_class: {one_of: ["terror", "security"]}
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION"}
-	recipient_is_authority
 }
 
 # METADATA
@@ -78,7 +75,6 @@ grant contains rego.metadata.rule().custom.id if {
 #       min_penalty_years: {at_least: 1}
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION", "PROTECTION"}
-	recipient_is_authority
 }
 
 # METADATA
@@ -97,7 +93,6 @@ grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"PROTECTION", "CRIME_PREVENTION"}
 	input.facts.under_18
 	input.facts.on_scene
-	recipient_is_authority
 }
 
 # METADATA
@@ -117,7 +112,6 @@ grant contains rego.metadata.rule().custom.id if {
 #   lawyer: list of crimes after the 2025 amendments
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_INVESTIGATION"
-	recipient_is_authority
 }
 
 # METADATA
@@ -136,7 +130,6 @@ grant contains rego.metadata.rule().custom.id if {
 #       supply_to_minor: {equals: true}
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_INVESTIGATION"
-	recipient_is_authority
 }
 
 # METADATA
@@ -155,7 +148,6 @@ grant contains rego.metadata.rule().custom.id if {
 #       crime_class: {one_of: ["terror"]}
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_INVESTIGATION"
-	recipient_is_authority
 }
 
 # METADATA
@@ -171,7 +163,6 @@ grant contains rego.metadata.rule().custom.id if {
 #   lawyer: threshold after the 2025 amendments
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_INVESTIGATION"
-	recipient_is_authority
 }
 
 # METADATA
@@ -191,5 +182,4 @@ grant contains rego.metadata.rule().custom.id if {
 #   lawyer: wording after the 2025 amendments
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_INVESTIGATION"
-	recipient_is_authority
 }

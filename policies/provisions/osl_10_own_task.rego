@@ -32,7 +32,7 @@ grant contains rego.metadata.rule().custom.id if {
 #   authority_only: false
 #   opens: []
 never contains rego.metadata.rule().custom.id if {
-	"OSL-10-2A" in input.claimed
+	false
 }
 
 # METADATA

@@ -17,7 +17,6 @@ package provisions
 #     ground: numbered
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CARE"
-	recipient_is_authority
 }
 
 # METADATA
@@ -52,7 +51,6 @@ grant contains rego.metadata.rule().custom.id if {
 #     ground: numbered
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CARE", "EXIT_SUPPORT"}
-	recipient_is_authority
 }
 
 # METADATA
@@ -66,7 +64,7 @@ grant contains rego.metadata.rule().custom.id if {
 #   authority_only: false
 #   opens: []
 never contains rego.metadata.rule().custom.id if {
-	"OSL-26-9A" in input.claimed
+	false
 }
 
 # METADATA
@@ -102,7 +100,6 @@ grant contains rego.metadata.rule().custom.id if {
 #     kind: suitability
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION"}
-	recipient_is_authority
 }
 
 # METADATA

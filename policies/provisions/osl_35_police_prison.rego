@@ -48,7 +48,7 @@ grant contains rego.metadata.rule().custom.id if {
 #   authority_only: false
 #   opens: []
 never contains rego.metadata.rule().custom.id if {
-	"OSL-35-10E" in input.claimed
+	false
 }
 
 # METADATA

@@ -12,7 +12,7 @@ package provisions
 #   authority_only: false
 #   opens: []
 never contains rego.metadata.rule().custom.id if {
-	"SoL-15-2" in input.claimed
+	false
 }
 
 # METADATA
@@ -32,7 +32,6 @@ never contains rego.metadata.rule().custom.id if {
 #   lawyer: which facts the duty covers
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.info_request"
-	recipient_is_authority
 }
 
 # METADATA
@@ -46,7 +45,7 @@ grant contains rego.metadata.rule().custom.id if {
 #   authority_only: false
 #   opens: []
 never contains rego.metadata.rule().custom.id if {
-	"SoL-15-7-2" in input.claimed
+	false
 }
 
 # METADATA
@@ -84,7 +83,6 @@ grant contains rego.metadata.rule().custom.id if {
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.child_concern"
 	input.values.report_kind == "report_19_1"
-	recipient_is_authority
 }
 
 # METADATA
@@ -108,7 +106,6 @@ grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.child_concern"
 	input.values.report_kind == "answer_20_6"
 	input.facts.actor_investigates_child
-	recipient_is_authority
 }
 
 # METADATA
@@ -129,7 +126,6 @@ grant contains rego.metadata.rule().custom.id if {
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.relocation"
 	input.facts.actor_receiving
-	recipient_is_authority
 }
 
 # METADATA
@@ -150,7 +146,6 @@ grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.relocation"
 	input.values.transfer_status in {"accepted", "decided_by_ivo", "completed"}
 	takes_over_case
-	recipient_is_authority
 }
 
 # METADATA
@@ -170,7 +165,6 @@ grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.relocation"
 	input.values.transfer_status in {"accepted", "decided_by_ivo", "completed"}
 	returns_status
-	recipient_is_authority
 }
 
 # METADATA

@@ -45,7 +45,7 @@ stop contains rego.metadata.rule().custom.id if {
 #   {id: STAGE-02-PURPOSE, stage: 2, code: UNKNOWN, outcome: DENY, statute: OSL 8 kap. 1 §,
 #   titles: {sv: Okänt ändamål, en: Unknown purpose}}
 stop contains rego.metadata.rule().custom.id if {
-	not catalogue.purposes[input.purpose]
+	not data.catalogue.purposes[input.purpose]
 }
 
 # METADATA
@@ -55,7 +55,7 @@ stop contains rego.metadata.rule().custom.id if {
 #   titles: {sv: Okänt fält, en: Unknown field}}
 stop contains rego.metadata.rule().custom.id if {
 	some name in input.named
-	not catalogue.types[input.type].fields[name]
+	not data.catalogue.types[input.type].fields[name]
 }
 
 # METADATA
@@ -111,7 +111,7 @@ stop contains rego.metadata.rule().custom.id if {
 #   {id: STAGE-06-ROLE, stage: 6, code: PURPOSE, outcome: DENY, statute: OSL 7 kap. 1 §,
 #   titles: {sv: Ändamålet hör inte till rollen, en: The purpose is not in the role}}
 stop contains rego.metadata.rule().custom.id if {
-	not catalogue.roles[input.actor.role].purposes[input.purpose]
+	not data.catalogue.roles[input.actor.role].purposes[input.purpose]
 }
 
 # METADATA
@@ -288,7 +288,7 @@ stop contains rego.metadata.rule().custom.id if {
 #   titles: {sv: Fältet får aldrig skickas, en: The field may never be sent}}
 stop contains rego.metadata.rule().custom.id if {
 	some name in input.named
-	catalogue.types[input.type].fields[name].forbidden
+	data.catalogue.types[input.type].fields[name].forbidden
 }
 
 # METADATA
@@ -298,7 +298,7 @@ stop contains rego.metadata.rule().custom.id if {
 #   titles: {sv: Koppling mellan identiteter, en: Link between identities}}
 stop contains rego.metadata.rule().custom.id if {
 	some name in input.named
-	catalogue.types[input.type].fields[name].class == "PIL"
+	data.catalogue.types[input.type].fields[name].class == "PIL"
 	not personal_security_officer
 }
 
@@ -325,20 +325,20 @@ stop contains rego.metadata.rule().custom.id if {
 
 agencies_known if {
 	input.facts.agencies_known
-	catalogue.kinds[input.actor.kind]
-	catalogue.kinds[input.discloser.kind]
+	data.catalogue.kinds[input.actor.kind]
+	data.catalogue.kinds[input.discloser.kind]
 }
 
 roles_known if {
-	catalogue.roles[input.actor.role]
-	catalogue.roles[input.discloser.role]
+	data.catalogue.roles[input.actor.role]
+	data.catalogue.roles[input.discloser.role]
 }
 
-type_routed if catalogue.types[input.type].legs[0]
+type_routed if data.catalogue.types[input.type].legs[0]
 
 asks_properly if {
 	input["default"]
-	not catalogue.types[input.type].named_only
+	not data.catalogue.types[input.type].named_only
 }
 
 asks_properly if {
@@ -355,12 +355,12 @@ roles_belong if {
 	belongs(input.discloser)
 }
 
-belongs(party) if catalogue.roles[party.role].kind == party.kind
+belongs(party) if data.catalogue.roles[party.role].kind == party.kind
 
-belongs(party) if catalogue.roles[party.role].kind == "*"
+belongs(party) if data.catalogue.roles[party.role].kind == "*"
 
 leg_fits if {
-	some leg in catalogue.types[input.type].legs
+	some leg in data.catalogue.types[input.type].legs
 	leg.senders[input.discloser.role]
 	leg.recipients[input.actor.role]
 	urgent_enough(leg)
