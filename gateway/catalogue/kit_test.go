@@ -290,3 +290,17 @@ func sample(t testing.TB, raw json.RawMessage) json.RawMessage {
 	}
 	return b
 }
+
+// text returns the string that raw is.
+func text(raw []byte) (string, bool) {
+	var s *string
+	if json.Unmarshal(raw, &s) != nil || s == nil {
+		return "", false
+	}
+	return *s, true
+}
+
+func isDate(s string) bool {
+	_, err := time.Parse(time.DateOnly, s)
+	return err == nil
+}
