@@ -165,6 +165,7 @@ func unknown(cause string) error {
 type Official struct {
 	peer   Peer
 	access envelope.Access
+	raw    string
 }
 
 // IsZero reports whether nobody filled o.
@@ -175,6 +176,10 @@ func (o Official) Peer() Peer { return o.peer }
 
 // Access returns what is asked, verified. It must not be changed.
 func (o Official) Access() envelope.Access { return o.access }
+
+// Request returns the access request as signed: its digest stands in the
+// entry, and its text is what the discloser of a request gets to see.
+func (o Official) Request() string { return o.raw }
 
 // Access opens the access request in raw, which came over p's connection. The
 // errors are *gateway.Refusal. The caller uses the request's identifier up.
@@ -203,5 +208,5 @@ func (a *Authenticator) Access(p Peer, raw string, now time.Time) (Official, err
 	case !d.MayAct(header.KeyID, access.Role):
 		return Official{}, gateway.Refuse(gateway.CodeRoleNotAllowed, "the access key may not act in that role", nil)
 	}
-	return Official{p, access}, nil
+	return Official{p, access, raw}, nil
 }

@@ -11,7 +11,7 @@ type (
 		ID    gateway.MessageID `json:"jti"`
 		Entry uint64            `json:"entry"`
 		E1    []byte            `json:"e1"`
-		Leaf  []byte            `json:"leaf,omitempty"`
+		Leaf  []byte            `json:"leaf"`
 		Proof string            `json:"proof"`
 	}
 
@@ -59,7 +59,7 @@ type (
 		ID    gateway.MessageID `json:"jti"`
 		Entry uint64            `json:"entry"`
 		E1    []byte            `json:"e1"`
-		Leaf  []byte            `json:"leaf,omitempty"`
+		Leaf  []byte            `json:"leaf"`
 		Proof string            `json:"proof"`
 	}
 
@@ -68,7 +68,7 @@ type (
 	Disclosure struct {
 		Entry uint64 `json:"entry"`
 		E1    []byte `json:"e1"`
-		Leaf  []byte `json:"leaf,omitempty"`
+		Leaf  []byte `json:"leaf"`
 		Proof string `json:"proof"`
 	}
 )

@@ -54,9 +54,9 @@ func capabilities() *ast.Capabilities {
 	return c
 }
 
-// compileModules parses and compiles the provisions of a tree, strictly.
-// Tests (*_test.rego) are no part of a policy.
-func compileModules(tree fs.FS) (*ast.Compiler, error) {
+// parseModules parses the provisions of a tree. Tests (*_test.rego) are no part
+// of a policy.
+func parseModules(tree fs.FS) (map[string]*ast.Module, error) {
 	names, err := fs.Glob(tree, "provisions/*.rego")
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrProvision, err)
@@ -84,6 +84,11 @@ func compileModules(tree fs.FS) (*ast.Compiler, error) {
 		}
 		modules[name] = m
 	}
+	return modules, nil
+}
+
+// compileModules compiles provisions, strictly. It changes the modules.
+func compileModules(modules map[string]*ast.Module) (*ast.Compiler, error) {
 	c := ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).WithDefaultRegoVersion(ast.RegoV1)
 	if c.Compile(modules); c.Failed() {
 		return nil, fmt.Errorf("%w: %w", ErrProvision, c.Errors)

@@ -78,7 +78,14 @@ func Read(ctx context.Context, tree fs.FS, digest gateway.Digest) (*Policy, erro
 	if err != nil {
 		return nil, err
 	}
-	modules, err := compileModules(tree)
+	parsed, err := parseModules(tree)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkLanguage(parsed, t); err != nil {
+		return nil, err
+	}
+	modules, err := compileModules(parsed)
 	if err != nil {
 		return nil, err
 	}

@@ -92,6 +92,7 @@ type field struct {
 	Locating  bool                            `json:"x-locating"`
 	Forbidden bool                            `json:"x-forbidden"`
 	Cells     bool                            `json:"x-cells"`
+	Enum      []any                           `json:"enum"`
 }
 
 // readTables reads the tables of a snapshot's tree.

@@ -1,0 +1,157 @@
+// Package exchange carries an exchange out: it holds the order of the steps
+// and nothing else. What each step does is the step's own business; that none
+// is left out is this package's.
+//
+//	submit:   Peer → Message (verified, conforming) → committed with its entry → receipt
+//	release:  Peer + access → message → facts as of now → decision → view →
+//	          committed with its entry → key binding → answer
+//
+// A message that is taken in is durable before it is acknowledged, and the same
+// bytes again give the same receipt. A release is decided on facts as of now,
+// whose versions the log's transaction compares once more: when one has moved
+// (a consent withdrawn meanwhile, a system revoked, a policy activated) nothing
+// was written and the decision is taken again. The view is made and committed
+// before it is signed, and signed before it leaves.
+//
+// Every outcome has its entry, refusals included: those a known system causes
+// beyond a few a second are counted into one entry. Any error that is not a
+// [gateway.Refusal] ends the exchange with nothing released.
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/authn"
+	"sluss/gateway/catalogue"
+	"sluss/gateway/disclosure"
+	"sluss/gateway/envelope"
+	"sluss/gateway/facts"
+	"sluss/gateway/receipt"
+	"sluss/gateway/relay"
+	"sluss/gateway/store"
+)
+
+// ErrConfig is reported by [New] for a configuration that lacks something.
+var ErrConfig = errors.New("exchange: configuration")
+
+// Facts answers what the policy may look at, and takes statements in.
+type Facts interface {
+	Of(ctx context.Context, q facts.Question, now time.Time) (facts.Known, error)
+	Admit(ctx context.Context, m catalogue.Conforming, now time.Time) (facts.Admission, error)
+}
+
+// Log appends entries. What Append returns without an error is durable.
+type Log interface {
+	Append(ctx context.Context, w store.Write) (disclosure.Committed, error)
+	Again(ctx context.Context, index uint64) (disclosure.Committed, error)
+}
+
+// Store is what an exchange reads; package store has the contract.
+type Store interface {
+	States(ctx context.Context, names []string) ([]store.State, error)
+	Message(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
+	MessageByID(ctx context.Context, to gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
+	Entry(ctx context.Context, index uint64) (store.Entry, error)
+	store.Searcher
+}
+
+// AtRest encrypts what is stored; package keys has it.
+type AtRest interface {
+	Encrypt(agency gateway.AgencyID, class string, at time.Time, plaintext, aad []byte) (ciphertext []byte, key string, err error)
+	Decrypt(key string, ciphertext, aad []byte) ([]byte, error)
+	MAC(domain string, parts ...[]byte) []byte
+}
+
+// Config configures an [Exchange]. Every field but Now is required.
+type Config struct {
+	Gateway gateway.ID
+	Facts   Facts
+	Log     Log
+	Store   Store
+	AtRest  AtRest
+	Mail    *relay.Relay
+	Binder  *receipt.Binder
+	Logger  *slog.Logger
+	Now     func() time.Time // default time.Now
+}
+
+// Exchange carries exchanges out under the [Regime] in force. Before the first
+// one both [Exchange.Register] and [Exchange.Enact] must have succeeded. Its
+// methods may be called at once.
+type Exchange struct {
+	cfg      Config
+	regime   atomic.Pointer[Regime]
+	refusals refusals
+}
+
+// New returns an Exchange that releases nothing until a directory and a policy
+// are in force.
+func New(cfg Config) (*Exchange, error) {
+	if cfg.Gateway == "" || cfg.Facts == nil || cfg.Log == nil || cfg.Store == nil || cfg.AtRest == nil ||
+		cfg.Mail == nil || cfg.Binder == nil || cfg.Logger == nil {
+		return nil, fmt.Errorf("%w: a required field is missing", ErrConfig)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Exchange{cfg: cfg, refusals: newRefusals()}, nil
+}
+
+// attempts is how often a decision is taken again because what it rested on
+// moved before it was committed.
+const attempts = 4
+
+// unavailable is the refusal for what could not be done now and released
+// nothing.
+func unavailable(err error) error {
+	return gateway.Refuse(gateway.CodeUnavailable, "Nothing was released and nothing was taken in; try again.", err)
+}
+
+// appended words the errors of an append: full disks, stopped logs and clocks
+// that disagree are for the operator, and the caller may try again.
+func appended(err error) error {
+	for _, known := range []error{store.ErrFull, store.ErrUnknown, disclosure.ErrStopped, disclosure.ErrClock, context.DeadlineExceeded, context.Canceled} {
+		if errors.Is(err, known) {
+			return unavailable(err)
+		}
+	}
+	switch {
+	case errors.Is(err, store.ErrQuota):
+		return gateway.Refuse(gateway.CodeQuota, "The sender or the mailbox holds too much that is not fetched.", err)
+	case errors.Is(err, store.ErrReplayed):
+		return gateway.Refuse(gateway.CodeReplay, "An access request can be used once.", err)
+	case errors.Is(err, store.ErrMoved):
+		return unavailable(err)
+	}
+	return err
+}
+
+// standing returns the peer's system as the directory has it now, or the
+// refusal for one that has been revoked since the connection was made.
+func (r *Regime) standing(p authn.Peer, now time.Time) error {
+	system, ok := r.Directory.System(p.URI())
+	if !ok || system.Agency != p.Agency() || !system.Active(now) {
+		return gateway.Refuse(gateway.CodeSystemRevoked, "The system is not registered any more.", nil)
+	}
+	return nil
+}
+
+// aad binds a stored message to its row.
+func aad(iss gateway.AgencyID, id gateway.MessageID) []byte {
+	return []byte("message\x00" + string(iss) + "\x00" + string(id))
+}
+
+// open returns a message as it was taken in.
+func (x *Exchange) open(m store.Message) (envelope.Message, error) {
+	raw, err := x.cfg.AtRest.Decrypt(m.Key, m.Body, aad(m.Issuer, m.ID))
+	if err != nil {
+		return envelope.Message{}, fmt.Errorf("opening a stored message: %w", err)
+	}
+	return envelope.Reopen(raw, m.Digest)
+}

@@ -1,0 +1,129 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"sluss/gateway"
+	"sluss/gateway/authn"
+	"sluss/gateway/disclosure"
+	"sluss/gateway/envelope"
+	"sluss/gateway/receipt"
+	"sluss/gateway/store"
+)
+
+// Message lets an official read one message that was sent to a function of the
+// official's agency. A message that does not exist, one for another agency or
+// another role and one about a person whom the official may not know of are
+// answered alike, each with its entry.
+func (x *Exchange) Message(ctx context.Context, o authn.Official, id gateway.MessageID) (Handed, error) {
+	a := o.Access()
+	if a.Message != id {
+		return Handed{}, gateway.Refuse(gateway.CodeMalformedRequest, "The access request is for another message.", nil)
+	}
+	now := x.cfg.Now()
+	regime, err := x.releasing(now)
+	if err != nil {
+		return Handed{}, err
+	}
+	if err := regime.standing(o.Peer(), now); err != nil {
+		return Handed{}, err
+	}
+	h := handout{peer: o.Peer(), role: a.Role, official: o, asked: requestDigest(o)}
+	row, _, err := x.cfg.Store.MessageByID(ctx, a.Agency, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return Handed{}, err
+	}
+	if err == nil && len(row.Body) > 0 && now.Before(row.Expires) {
+		if h.msg, err = x.open(row); err != nil {
+			return Handed{}, err
+		}
+	}
+	if h.msg.IsZero() || !forOfficial(h.msg.Claims(), a) {
+		return Handed{}, x.nothing(ctx, h, regime)
+	}
+	rel, err := x.release(ctx, h)
+	if err != nil {
+		return Handed{}, err
+	}
+	return handed(rel), nil
+}
+
+func requestDigest(o authn.Official) *gateway.Digest {
+	d := gateway.DigestOf([]byte(o.Request()))
+	return &d
+}
+
+// forOfficial reports whether the message is what the access request says it
+// is, and for the official's function.
+func forOfficial(c envelope.Claims, a envelope.Access) bool {
+	return slices.Contains(c.ToRoles, a.Role) && c.Purpose == a.Purpose && c.Type == a.Type && c.Subject == a.Subject
+}
+
+// nothing answers an official for whom there is no message: the same work and
+// the same words as about a person who is not on record, and an entry.
+func (x *Exchange) nothing(ctx context.Context, h handout, r *Regime) error {
+	a := h.official.Access()
+	now := x.cfg.Now()
+	snap := r.Policy.Digest()
+	entry, err := disclosure.NewEntry(
+		disclosure.E1{Kind: disclosure.Withheld, Time: disclosure.At(now), Recipient: a.Agency, Request: h.asked, Role: a.Role,
+			Purpose: a.Purpose, Type: a.Type, Outcome: gateway.NoRecord, Snapshot: &snap},
+		disclosure.E2{Retention: disclosure.Short, Subject: a.Subject,
+			Actor: &disclosure.Actor{Agency: a.Agency, System: h.peer.URI(), Role: a.Role, User: a.User, Unit: a.Unit}}, x.cfg.AtRest)
+	if err != nil {
+		return err
+	}
+	w := store.Write{Expect: r.states(), Entries: []store.Entry{entry}}
+	x.once(&w, h, now)
+	if _, err := x.cfg.Log.Append(ctx, w); err != nil {
+		return appended(err)
+	}
+	return gateway.Refuse(gateway.CodeNoRecord, "There is nothing to release.", nil)
+}
+
+// Disclosures tells the sender of a message what left of it: the entries of its
+// releases, with their proofs.
+func (x *Exchange) Disclosures(ctx context.Context, p authn.Peer, id gateway.MessageID) ([]Disclosure, error) {
+	row, _, err := x.cfg.Store.Message(ctx, p.Agency(), id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, gateway.Refuse(gateway.CodeNoRecord, "There is nothing to release.", nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	out := []Disclosure{}
+	for before := uint64(0); ; {
+		found, err := x.cfg.Store.Search(ctx, store.Query{Discloser: row.Issuer, Kind: string(disclosure.Release), From: row.Issued, Before: before, Limit: 256})
+		if err != nil || len(found) == 0 {
+			slices.Reverse(out)
+			return out, err
+		}
+		for _, e := range found {
+			before = e.Index
+			d, err := x.disclosed(ctx, e, id)
+			if err != nil {
+				return nil, err
+			}
+			if d != nil {
+				out = append(out, *d)
+			}
+		}
+	}
+}
+
+// disclosed returns the entry for its sender, or nil if it is about another
+// message.
+func (x *Exchange) disclosed(ctx context.Context, e store.Indexed, id gateway.MessageID) (*Disclosure, error) {
+	e1, err := disclosure.ParseE1(e.E1)
+	if err != nil || e1.Message != id {
+		return nil, err
+	}
+	c, err := x.cfg.Log.Again(ctx, e.Index)
+	if err != nil {
+		return nil, err
+	}
+	ev, err := receipt.Of(c)
+	return &Disclosure{Entry: ev.Entry, E1: ev.E1, Leaf: ev.Leaf, Proof: ev.Proof}, err
+}

@@ -1,0 +1,109 @@
+package exchange
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"sluss/gateway"
+	"sluss/gateway/authn"
+	"sluss/gateway/disclosure"
+	"sluss/gateway/store"
+)
+
+// How many refusals a system may cause before they are only counted, and how
+// often the counts are written.
+const (
+	refusalRate  = rate.Limit(1) // a second
+	refusalBurst = 20
+	countEvery   = time.Minute
+	systemsKept  = 4096
+)
+
+// refusals decides which refusals get an entry of their own. A flood of bad
+// requests must not fill the log.
+type refusals struct {
+	mu      sync.Mutex
+	limits  map[string]*rate.Limiter // by system
+	counted map[gateway.AgencyID]int64
+}
+
+func newRefusals() refusals {
+	return refusals{limits: map[string]*rate.Limiter{}, counted: map[gateway.AgencyID]int64{}}
+}
+
+// single reports whether this refusal gets an entry; otherwise it is counted.
+func (r *refusals) single(p authn.Peer, now time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l := r.limits[p.URI()]
+	if l == nil {
+		if len(r.limits) >= systemsKept {
+			clear(r.limits) // a new start for all; the counts stay
+		}
+		l = rate.NewLimiter(refusalRate, refusalBurst)
+		r.limits[p.URI()] = l
+	}
+	if l.AllowN(now, 1) {
+		return true
+	}
+	r.counted[p.Agency()]++
+	return false
+}
+
+// take returns what was counted since the last time.
+func (r *refusals) take() map[gateway.AgencyID]int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := maps.Clone(r.counted)
+	clear(r.counted)
+	return out
+}
+
+// Refused makes an entry of a refusal that a registered system caused.
+func (x *Exchange) Refused(ctx context.Context, p authn.Peer, r *gateway.Refusal) {
+	now := x.cfg.Now()
+	if p.IsZero() || !x.refusals.single(p, now) {
+		return
+	}
+	x.record(ctx, disclosure.E1{Kind: disclosure.MessageRefused, Time: disclosure.At(now), Discloser: p.Agency(), Code: r.Code},
+		disclosure.E2{Retention: disclosure.Short, Actor: &disclosure.Actor{Agency: p.Agency(), System: p.URI()}})
+}
+
+// Run writes the counts of refusals that had no entry of their own, until ctx
+// is done.
+func (x *Exchange) Run(ctx context.Context) error {
+	tick := time.NewTicker(countEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			x.count(context.WithoutCancel(ctx))
+			return context.Cause(ctx)
+		case <-tick.C:
+			x.count(ctx)
+		}
+	}
+}
+
+func (x *Exchange) count(ctx context.Context) {
+	for agency, n := range x.refusals.take() {
+		x.record(ctx, disclosure.E1{Kind: disclosure.RefusalsCounted, Time: disclosure.At(x.cfg.Now()), Discloser: agency, Count: n},
+			disclosure.E2{Retention: disclosure.Short})
+	}
+}
+
+// record appends an entry that nothing waits for. Nothing was released, so a log
+// that cannot be written is only told to the operator.
+func (x *Exchange) record(ctx context.Context, e1 disclosure.E1, e2 disclosure.E2) {
+	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
+	if err == nil {
+		_, err = x.cfg.Log.Append(ctx, store.Write{Entries: []store.Entry{entry}})
+	}
+	if err != nil {
+		x.cfg.Logger.ErrorContext(ctx, "refusal not recorded", "err", err)
+	}
+}

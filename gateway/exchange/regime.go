@@ -1,0 +1,208 @@
+package exchange
+
+import (
+	"context"
+	"crypto/hmac"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/catalogue"
+	"sluss/gateway/directory"
+	"sluss/gateway/disclosure"
+	"sluss/gateway/facts"
+	"sluss/gateway/policy"
+	"sluss/gateway/snapshot"
+	"sluss/gateway/store"
+)
+
+// ErrState says that the stored version of the directory or the policy was not
+// written by this gateway.
+var ErrState = errors.New("exchange: stored version of directory or policy is not authentic")
+
+// The states that every decision rests on.
+const (
+	stateDirectory = "directory"
+	statePolicy    = "policy"
+)
+
+// Regime is what is in force: who is registered, and by which policy it is
+// decided. It never changes.
+type Regime struct {
+	Directory *directory.Directory
+	Law
+	Active snapshot.Active
+
+	directory, policy store.State
+}
+
+// Law is one policy snapshot, compiled: what may be sent, what facts count and
+// how is decided. Only [ReadLaw] makes one.
+type Law struct {
+	Catalogue *catalogue.Catalogue
+	Policy    *policy.Policy
+	Tables    *facts.Tables
+}
+
+// ReadLaw compiles a snapshot. What does not hold together is an error.
+func ReadLaw(ctx context.Context, s snapshot.Snapshot) (Law, error) {
+	c, err := catalogue.Load(s)
+	if err != nil {
+		return Law{}, fmt.Errorf("reading catalogue: %w", err)
+	}
+	p, err := policy.Read(ctx, s.FS(), s.Digest())
+	if err != nil {
+		return Law{}, fmt.Errorf("compiling provisions: %w", err)
+	}
+	t, err := facts.ReadTables(s.FS(), p.Needs())
+	if err != nil {
+		return Law{}, fmt.Errorf("reading tables of facts: %w", err)
+	}
+	return Law{c, p, t}, nil
+}
+
+// states returns the versions to compare when a decision is committed.
+func (r *Regime) states() []store.State { return []store.State{r.directory, r.policy} }
+
+// Tables returns what the policy in force lays down about facts, nil before
+// there is one.
+func (x *Exchange) Tables() *facts.Tables {
+	if r := x.regime.Load(); r != nil {
+		return r.Tables
+	}
+	return nil
+}
+
+// InForce returns the regime in force, or a refusal while there is none.
+func (x *Exchange) InForce() (*Regime, error) {
+	r := x.regime.Load()
+	if r == nil || r.Directory == nil || r.Policy == nil {
+		return nil, unavailable(errors.New("no directory or no policy in force"))
+	}
+	return r, nil
+}
+
+// releasing returns the regime in force if anything may be released under it.
+func (x *Exchange) releasing(now time.Time) (*Regime, error) {
+	r, err := x.InForce()
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Active.WithholdAll:
+		return nil, gateway.Refuse(gateway.CodeWithholdAll, "A legal officer has stopped all release.", nil)
+	case !r.Active.Releases(now):
+		return nil, unavailable(errors.New("approval of the policy has expired"))
+	}
+	return r, nil
+}
+
+// Register puts a directory in force, with an entry for each change. It is
+// called with one directory at a time.
+func (x *Exchange) Register(ctx context.Context, d *directory.Directory, changes []directory.Change) error {
+	now := x.cfg.Now()
+	var entries []store.Entry
+	for _, c := range changes {
+		e1 := disclosure.E1{Kind: disclosure.DirectoryChanged, Time: disclosure.At(now), Digest: &c.Digest, Count: c.Seq}
+		entry, err := disclosure.NewEntry(e1, disclosure.E2{Retention: disclosure.Long,
+			Detail: c.Item + " " + string(c.Use) + " " + string(c.Status) + " of " + c.Issuer}, x.cfg.AtRest)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, entry)
+	}
+	st, err := x.enter(ctx, stateDirectory, d.Digest(), entries, func() (store.Entry, error) {
+		digest := d.Digest()
+		return disclosure.NewEntry(disclosure.E1{Kind: disclosure.DirectoryChanged, Time: disclosure.At(now), Digest: &digest},
+			disclosure.E2{Retention: disclosure.Long, Detail: "directory as a whole"}, x.cfg.AtRest)
+	})
+	if err != nil {
+		return err
+	}
+	x.swap(func(r *Regime) { r.Directory, r.directory = d, st })
+	return nil
+}
+
+// Enact puts a policy in force, with an entry that names the approval. What
+// active says must follow from approved and what was in force before.
+func (x *Exchange) Enact(ctx context.Context, law Law, active snapshot.Active, approved snapshot.Approved) error {
+	digest, a := law.Policy.Digest(), approved.Approval()
+	if law.Catalogue.Snapshot() != digest || active.Snapshot != digest || active.Seq != a.Seq || active.Gateway != x.cfg.Gateway {
+		return fmt.Errorf("%w: catalogue, policy and approval do not belong together", ErrConfig)
+	}
+	e1 := disclosure.E1{Kind: disclosure.PolicyActivated, Time: disclosure.At(x.cfg.Now()), Count: a.Seq, Snapshot: &digest}
+	if !a.Previous.IsZero() {
+		e1.Previous = &a.Previous
+	}
+	what := "snapshot in force, approved with "
+	if active.WithholdAll {
+		what, e1.Code = "release stopped with ", gateway.CodeWithholdAll
+	}
+	st, err := x.enter(ctx, statePolicy, activeDigest(active), nil, func() (store.Entry, error) {
+		return disclosure.NewEntry(e1, disclosure.E2{Retention: disclosure.Long, Detail: what + strings.Join(approved.Officers(), " and ")}, x.cfg.AtRest)
+	})
+	if err != nil {
+		return err
+	}
+	x.swap(func(r *Regime) { r.Law, r.Active, r.policy = law, active, st })
+	return nil
+}
+
+// activeDigest covers what is in force: the snapshot, the number of its
+// approval and whether release is stopped.
+func activeDigest(a snapshot.Active) gateway.Digest {
+	b := binary.BigEndian.AppendUint64(a.Snapshot[:], uint64(a.Seq))
+	if a.WithholdAll {
+		b = append(b, 1)
+	}
+	return gateway.DigestOf(b)
+}
+
+// enter makes digest the stored version of name, with the entries, or with the
+// one that whole makes if there are none. A version that is there already is
+// left as it is.
+func (x *Exchange) enter(ctx context.Context, name string, digest gateway.Digest, entries []store.Entry, whole func() (store.Entry, error)) (store.State, error) {
+	states, err := x.cfg.Store.States(ctx, []string{name})
+	if err != nil {
+		return store.State{}, err
+	}
+	old := states[0]
+	if old.Version > 0 && !hmac.Equal(old.MAC, x.mac(old)) {
+		return store.State{}, fmt.Errorf("%w: %s", ErrState, name)
+	}
+	if old.Version > 0 && old.Digest == digest {
+		return old, nil
+	}
+	if len(entries) == 0 {
+		e, err := whole()
+		if err != nil {
+			return store.State{}, err
+		}
+		entries = []store.Entry{e}
+	}
+	st := store.State{Name: name, Version: old.Version + 1, Digest: digest}
+	st.MAC = x.mac(st)
+	_, err = x.cfg.Log.Append(ctx, store.Write{Expect: []store.State{old}, Set: []store.State{st}, Entries: entries})
+	return st, err
+}
+
+func (x *Exchange) mac(s store.State) []byte {
+	return x.cfg.AtRest.MAC("regime", []byte(s.Name), binary.BigEndian.AppendUint64(nil, uint64(s.Version)), s.Digest[:])
+}
+
+// swap changes the regime in force.
+func (x *Exchange) swap(change func(*Regime)) {
+	for {
+		old := x.regime.Load()
+		next := Regime{}
+		if old != nil {
+			next = *old
+		}
+		change(&next)
+		if x.regime.CompareAndSwap(old, &next) {
+			return
+		}
+	}
+}

@@ -1,0 +1,335 @@
+package exchange
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/authn"
+	"sluss/gateway/disclosure"
+	"sluss/gateway/envelope"
+	"sluss/gateway/facts"
+	"sluss/gateway/policy"
+	"sluss/gateway/receipt"
+	"sluss/gateway/redact"
+	"sluss/gateway/relay"
+	"sluss/gateway/store"
+)
+
+// handout is one message about to be decided on for one recipient: a function
+// that polls its mailbox (item) or an official who reads it (official).
+type handout struct {
+	peer     authn.Peer
+	role     gateway.Role
+	msg      envelope.Message
+	item     *store.Mail
+	official authn.Official
+	asked    *gateway.Digest  // of the access request
+	answers  *envelope.Access // the request that the message answers
+}
+
+// ruling is a decision with what it rested on.
+type ruling struct {
+	now      time.Time
+	regime   *Regime
+	question facts.Question
+	known    facts.Known
+	decision policy.Decision
+}
+
+// rule takes the decision, as of now.
+func (x *Exchange) rule(ctx context.Context, q facts.Question) (ruling, error) {
+	now := x.cfg.Now()
+	regime, err := x.releasing(now)
+	if err != nil {
+		return ruling{}, err
+	}
+	known, err := x.cfg.Facts.Of(ctx, q, now)
+	if err != nil {
+		return ruling{}, fmt.Errorf("establishing facts: %w", err)
+	}
+	d, err := regime.Policy.Decide(ctx, known)
+	if err != nil {
+		return ruling{}, fmt.Errorf("deciding: %w", err)
+	}
+	return ruling{now, regime, q, known, d}, nil
+}
+
+// expect lists the versions that must still stand when the ruling is committed.
+func (r ruling) expect() []store.State { return append(r.regime.states(), r.known.Versions()...) }
+
+// fingerprint is equal for two rulings that say the same on the same grounds.
+func (r ruling) fingerprint() []byte {
+	d := r.decision
+	b, err := json.Marshal([]any{d.Outcome(), d.Reason(), d.Allowed(), d.Withheld(), d.SuppressedCells(), d.Obligations(), d.Snapshot()})
+	if err != nil {
+		return nil // equal to nothing that was stored
+	}
+	digest := gateway.DigestOf(b)
+	return digest[:]
+}
+
+// release decides on a message, commits what may leave with its entry and
+// returns it signed; a zero Release says that nothing may leave now. The
+// transaction compares the versions that the decision rested on: when one has
+// moved, nothing was written and the decision is taken again.
+func (x *Exchange) release(ctx context.Context, h handout) (receipt.Release, error) {
+	for range attempts {
+		q, err := x.question(h)
+		if err != nil {
+			return receipt.Release{}, err
+		}
+		r, err := x.rule(ctx, q)
+		if err != nil {
+			return receipt.Release{}, err
+		}
+		if err := r.regime.standing(h.peer, r.now); err != nil {
+			return receipt.Release{}, err
+		}
+		if _, compromised := r.regime.Directory.Compromised(h.msg.KeyID()); compromised {
+			return receipt.Release{}, x.distrust(ctx, h, r)
+		}
+		if h.item != nil && len(h.item.Hold) > 0 && bytes.Equal(h.item.Hold, r.fingerprint()) {
+			return x.same(ctx, h, r)
+		}
+		if !r.decision.Outcome().Releases() {
+			err = x.hold(ctx, h, r)
+		} else {
+			var rel receipt.Release
+			if rel, err = x.handOut(ctx, h, r); err == nil {
+				return rel, nil
+			}
+		}
+		if !errors.Is(err, store.ErrMoved) {
+			return receipt.Release{}, err
+		}
+		if h.item != nil && !x.moved(ctx, r) {
+			return receipt.Release{}, nil // another poll of the same function has it
+		}
+	}
+	return receipt.Release{}, unavailable(store.ErrMoved)
+}
+
+// moved reports whether a version that the ruling rested on is another now.
+func (x *Exchange) moved(ctx context.Context, r ruling) bool {
+	expect := r.expect()
+	names := make([]string, len(expect))
+	for i, s := range expect {
+		names[i] = s.Name
+	}
+	now, err := x.cfg.Store.States(ctx, names)
+	return err != nil || !slices.EqualFunc(expect, now, func(a, b store.State) bool { return a.Version == b.Version })
+}
+
+// handOut commits a view with its entry and signs it.
+func (x *Exchange) handOut(ctx context.Context, h handout, r ruling) (receipt.Release, error) {
+	view, err := redact.Apply(h.msg, r.decision)
+	if err != nil {
+		return receipt.Release{}, fmt.Errorf("making the view: %w", err)
+	}
+	e1, e2 := x.entry(h, r, disclosure.Release)
+	sdHash, err := gateway.ParseDigest(view.Filtered().SDHash())
+	if err != nil {
+		return receipt.Release{}, err
+	}
+	e1.Delivery, e1.SDHash = string(gateway.NewRef()), &sdHash
+	e1.Allowed, e1.Withheld = receipt.Shown(view)
+	e1.Suppressed = r.decision.SuppressedCells()
+	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
+	if err != nil {
+		return receipt.Release{}, err
+	}
+	w := store.Write{Expect: r.expect(), Entries: []store.Entry{entry}}
+	if err := x.looser(&w, h, r); err != nil {
+		return receipt.Release{}, err
+	}
+	if h.item != nil {
+		item := *h.item
+		item.State, item.Lease, item.Hold = store.Handed, x.cfg.Mail.Lease(), r.fingerprint()
+		item.Delivery, item.Token = e1.Delivery, sdHash
+		w.Change = []store.MailChange{{Mail: item}}
+	}
+	x.once(&w, h, r.now)
+	c, err := x.cfg.Log.Append(ctx, w)
+	if errors.Is(err, store.ErrMoved) {
+		return receipt.Release{}, err
+	}
+	if err != nil {
+		return receipt.Release{}, appended(err)
+	}
+	return x.cfg.Binder.Release(c, view)
+}
+
+// same repeats what the last decision came to: nothing for an item that is
+// held; for one that was handed out and not acknowledged the same bytes again,
+// under the entry that was made then.
+func (x *Exchange) same(ctx context.Context, h handout, r ruling) (receipt.Release, error) {
+	if h.item.State != store.Handed {
+		return receipt.Release{}, nil
+	}
+	view, err := redact.Apply(h.msg, r.decision)
+	if err != nil {
+		return receipt.Release{}, fmt.Errorf("making the view: %w", err)
+	}
+	item := *h.item
+	item.Lease = x.cfg.Mail.Lease()
+	// Without an entry, but against the same versions: a withdrawal that came
+	// first stops this hand-out too.
+	_, err = x.cfg.Log.Append(ctx, store.Write{Expect: r.expect(), Change: []store.MailChange{{Mail: item}}})
+	if errors.Is(err, store.ErrMoved) {
+		return receipt.Release{}, nil
+	}
+	if err != nil {
+		return receipt.Release{}, appended(err)
+	}
+	c, err := x.cfg.Log.Again(ctx, item.Entry)
+	if err != nil {
+		return receipt.Release{}, err
+	}
+	return x.cfg.Binder.Release(c, view)
+}
+
+// hold commits an outcome without data. The item stays, and is decided again
+// when the answer would be another. For an official it returns the refusal.
+func (x *Exchange) hold(ctx context.Context, h handout, r ruling) error {
+	e1, e2 := x.entry(h, r, disclosure.Withheld)
+	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
+	if err != nil {
+		return err
+	}
+	w := store.Write{Expect: r.expect(), Entries: []store.Entry{entry}}
+	if err := x.looser(&w, h, r); err != nil {
+		return err
+	}
+	if h.item != nil {
+		item := *h.item
+		item.State, item.Hold = store.Held, r.fingerprint()
+		w.Change = []store.MailChange{{Mail: item}}
+	}
+	x.once(&w, h, r.now)
+	if w.Mail, err = x.tell(h, r); err != nil {
+		return err
+	}
+	_, err = x.cfg.Log.Append(ctx, w)
+	if errors.Is(err, store.ErrMoved) {
+		return err
+	}
+	if err != nil {
+		return appended(err)
+	}
+	x.cfg.Mail.Arrived(w.Mail)
+	if h.item != nil {
+		return nil
+	}
+	return refusal(r.decision)
+}
+
+// looser adds an incident entry when the message claims a looser protection
+// marking than the register has. The stricter one was used.
+func (x *Exchange) looser(w *store.Write, h handout, r ruling) error {
+	if !r.known.MarkingLooser() {
+		return nil
+	}
+	claims := h.msg.Claims()
+	entry, err := disclosure.NewEntry(disclosure.E1{Kind: disclosure.Incident, Time: disclosure.At(r.now), Message: claims.ID,
+		Discloser: claims.Issuer, Code: "marking-looser"}, disclosure.E2{Retention: disclosure.Long, Subject: claims.Subject}, x.cfg.AtRest)
+	w.Entries = append(w.Entries, entry)
+	return err
+}
+
+// distrust withholds a message whose signing key is known to others than its
+// sender: it may not be the sender's. There is one entry for a mailbox item.
+func (x *Exchange) distrust(ctx context.Context, h handout, r ruling) error {
+	refused := gateway.Refuse(gateway.CodeDenied, "Nothing is released.", nil)
+	if h.item != nil && h.item.State == store.Held {
+		return nil
+	}
+	e1, e2 := x.entry(h, r, disclosure.Withheld)
+	e1.Outcome, e1.Code, e1.Obligations = gateway.Deny, "key-compromised", nil
+	e2.Denied, e2.Withheld = "", nil
+	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
+	if err != nil {
+		return err
+	}
+	w := store.Write{Expect: r.expect(), Entries: []store.Entry{entry}}
+	if h.item != nil {
+		item := *h.item
+		item.State, item.Hold = store.Held, nil
+		w.Change = []store.MailChange{{Mail: item}}
+	}
+	x.once(&w, h, r.now)
+	if _, err := x.cfg.Log.Append(ctx, w); err != nil {
+		return appended(err)
+	}
+	if h.item != nil {
+		return nil
+	}
+	return refused
+}
+
+// once uses the access request of an official up, in the transaction of the
+// outcome.
+func (x *Exchange) once(w *store.Write, h handout, now time.Time) {
+	if h.official.IsZero() {
+		return
+	}
+	a := h.official.Access()
+	w.Replay = "access " + string(a.Agency) + " " + string(a.ID)
+	w.ReplayUntil = now.Add(envelope.MaxAccess + 2*envelope.Skew)
+}
+
+// tell returns the notices of an outcome without data: a task for the
+// discloser, a word for the recipient that something is withheld. Nobody hears
+// of a person who is not on record.
+func (x *Exchange) tell(h handout, r ruling) ([]store.Mail, error) {
+	claims := h.msg.Claims()
+	outcome := r.decision.Outcome()
+	if h.item == nil || outcome == gateway.NoRecord {
+		return nil, nil
+	}
+	said := map[string]string{"outcome": string(outcome)}
+	if reason := shownReason(r.decision); reason != "" {
+		said["reason"] = string(reason)
+	}
+	refused, err := x.cfg.Mail.Notice(relay.Box{Agency: h.item.Agency, Role: h.item.Role}, envelope.ReleaseRefused, claims.ID, said)
+	if err != nil || outcome != gateway.Review {
+		return []store.Mail{refused}, err
+	}
+	task, err := x.cfg.Mail.Notice(relay.Box{Agency: claims.Issuer, Role: claims.FromRole}, envelope.ReviewRequested, claims.ID,
+		map[string]string{"reason": string(r.decision.Reason()), "recipient": h.item.Agency.URN(), "role": string(h.item.Role)})
+	return []store.Mail{refused, task}, err
+}
+
+// shownReason is the reason of a DENY on fields as the recipient may know it;
+// "" for any other outcome.
+func shownReason(d policy.Decision) gateway.Reason {
+	if d.Outcome() != gateway.Deny || d.Stage() != "" {
+		return ""
+	}
+	for _, w := range d.Withheld() {
+		if w.Reason == d.Reason() {
+			return w.Shown
+		}
+	}
+	return ""
+}
+
+// refusal words an outcome without data for an official.
+func refusal(d policy.Decision) error {
+	switch d.Outcome() {
+	case gateway.NoRecord:
+		return gateway.Refuse(gateway.CodeNoRecord, "There is nothing to release.", nil)
+	case gateway.Review:
+		return gateway.Refuse(gateway.CodeReview, "A person at the disclosing agency has to decide; a task was sent there.", nil)
+	}
+	detail := "Nothing is released."
+	if reason := shownReason(d); reason != "" {
+		detail += " Reason: " + string(reason) + ". A refusal between authorities can be appealed (OSL 6 kap. 7-8 §§)."
+	}
+	return gateway.Refuse(gateway.CodeDenied, detail, nil)
+}

@@ -1,0 +1,160 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/authn"
+	"sluss/gateway/disclosure"
+	"sluss/gateway/envelope"
+	"sluss/gateway/facts"
+	"sluss/gateway/receipt"
+	"sluss/gateway/relay"
+	"sluss/gateway/store"
+)
+
+// personStage is the first stage that looks at the person (domain, Section
+// 16.2). What an earlier one answers is told at once; from here on every
+// request looks alike to who asks.
+const personStage = 9
+
+// Request takes an official's request to another agency in. It is answered
+// alike whether or not the person is on record; if the official may know of the
+// person, the discloser's functions find it in their mailboxes, and answer with
+// a message that is decided on when it is released.
+func (x *Exchange) Request(ctx context.Context, o authn.Official) (Requested, error) {
+	a := o.Access()
+	now := x.cfg.Now()
+	regime, err := x.releasing(now)
+	if err != nil {
+		return Requested{}, err
+	}
+	if err := regime.standing(o.Peer(), now); err != nil {
+		return Requested{}, err
+	}
+	if a.Discloser == "" || a.Message != "" {
+		return Requested{}, gateway.Refuse(gateway.CodeMalformedRequest, "A request names a discloser and no message.", nil)
+	}
+	senders := answerers(regime, a)
+	if len(senders) == 0 {
+		return Requested{}, gateway.Refuse(gateway.CodeRoute, "No function of that agency may answer this role with this type.", nil)
+	}
+	for range attempts {
+		done, err := x.request(ctx, o, senders)
+		if !errors.Is(err, store.ErrMoved) {
+			return done, err
+		}
+	}
+	return Requested{}, unavailable(store.ErrMoved)
+}
+
+// request is one attempt; ErrMoved asks for another.
+func (x *Exchange) request(ctx context.Context, o authn.Official, senders []gateway.Role) (Requested, error) {
+	a := o.Access()
+	q := facts.Question{Actor: facts.Actor{Agency: a.Agency}, Type: a.Type, Subject: a.Subject,
+		Discloser: facts.Discloser{Agency: a.Discloser, Role: senders[0]}, Urgency: "normal", AgenciesKnown: true, LogAvailable: true}
+	q.Actor.Role = a.Role
+	asked(&q, a)
+	r, err := x.rule(ctx, q)
+	if err != nil {
+		return Requested{}, err
+	}
+	w, err := x.requestWrite(o, r, senders)
+	if err != nil {
+		return Requested{}, err
+	}
+	x.once(&w, handout{official: o}, r.now)
+	c, err := x.cfg.Log.Append(ctx, w)
+	if errors.Is(err, store.ErrMoved) {
+		return Requested{}, err
+	}
+	if errors.Is(err, store.ErrDuplicate) {
+		return Requested{}, appended(store.ErrReplayed)
+	}
+	if err != nil {
+		return Requested{}, appended(err)
+	}
+	if early(r) {
+		return Requested{}, refusal(r.decision)
+	}
+	x.cfg.Mail.Arrived(w.Mail)
+	ev, err := receipt.Of(c)
+	return Requested{ID: a.ID, Entry: ev.Entry, E1: ev.E1, Leaf: ev.Leaf, Proof: ev.Proof}, err
+}
+
+// early reports whether the decision ended before anything about the person was
+// looked at.
+func early(r ruling) bool {
+	n := r.decision.StageNumber()
+	return n > 0 && n < personStage
+}
+
+// requestWrite is what a request writes: an entry always; a row to be found by
+// the answer, and the discloser's mail, unless it ended early or the person is
+// not on record for who asks.
+func (x *Exchange) requestWrite(o authn.Official, r ruling, senders []gateway.Role) (store.Write, error) {
+	a := o.Access()
+	snap := r.decision.Snapshot()
+	kind := disclosure.RequestReceived
+	e1 := disclosure.E1{Kind: kind, Time: disclosure.At(r.now), Message: a.ID, Discloser: a.Discloser, Recipient: a.Agency, Type: a.Type,
+		Request: requestDigest(o), Digest: requestDigest(o), Role: a.Role, Purpose: a.Purpose, Snapshot: &snap}
+	e2 := disclosure.E2{Retention: rulingRetention(r), Subject: a.Subject, Claimed: a.BasisClaimed, Fields: r.question.Fields,
+		Denied: r.decision.Reason(), States: map[string]int64{},
+		Actor: &disclosure.Actor{Agency: a.Agency, System: o.Peer().URI(), Role: a.Role, User: a.User, Unit: a.Unit}}
+	if early(r) {
+		e1.Kind, e1.Outcome = disclosure.Withheld, r.decision.Outcome()
+	}
+	for _, s := range r.expect() {
+		e2.States[s.Name] = s.Version
+	}
+	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
+	if err != nil {
+		return store.Write{}, err
+	}
+	w := store.Write{Expect: r.expect(), Entries: []store.Entry{entry}}
+	if early(r) {
+		return w, nil
+	}
+	raw := []byte(o.Request())
+	row := &store.Message{Issuer: a.Agency, ID: a.ID, Digest: gateway.DigestOf(raw), To: a.Discloser, Sender: a.Role, Type: a.Type,
+		Subject: a.Subject, Issued: a.IssuedAt, Expires: r.now.Add(requestLife)}
+	if row.Body, row.Key, err = x.cfg.AtRest.Encrypt(a.Agency, "message", r.now, raw, aad(a.Agency, a.ID)); err != nil {
+		return store.Write{}, err
+	}
+	w.Message = row
+	if r.decision.Outcome() == gateway.NoRecord {
+		return w, nil
+	}
+	for _, role := range senders {
+		notice, err := x.cfg.Mail.Notice(relay.Box{Agency: a.Discloser, Role: role}, envelope.InfoRequested, a.ID,
+			map[string]string{"request": o.Request()})
+		if err != nil {
+			return store.Write{}, err
+		}
+		w.Mail = append(w.Mail, notice)
+	}
+	return w, nil
+}
+
+// requestLife is how long a request can be answered.
+const requestLife = 30 * 24 * time.Hour
+
+// answerers are the roles of the discloser's kind that may send the type to the
+// role that asks.
+func answerers(r *Regime, a envelope.Access) []gateway.Role {
+	var out []gateway.Role
+	for _, leg := range r.Catalogue.Legs(a.Type) {
+		if leg.Urgency != "" || !slices.Contains(leg.Recipients, a.Role) || leg.SameAgency && a.Agency != a.Discloser {
+			continue
+		}
+		for _, role := range leg.Senders {
+			if r.Catalogue.Tables().Roles[role].Kind == a.Discloser.Kind() && !slices.Contains(out, role) {
+				out = append(out, role)
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,148 @@
+package policy
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"sluss/gateway/facts"
+)
+
+// checkLanguage holds parsed provisions to what the compiler does not ask: a
+// fact, a role or a purpose that no table has would silently never match, and
+// a misspelt fact behind "not" would always.
+func checkLanguage(modules map[string]*ast.Module, t *tables) error {
+	l := linter{members: inputMembers(), literals: t.literals()}
+	for _, m := range modules {
+		ast.WalkExprs(m, func(e *ast.Expr) bool {
+			l.expression(e)
+			return false
+		})
+		ast.WalkRefs(m, func(r ast.Ref) bool {
+			l.reference(r)
+			return false
+		})
+	}
+	return l.err
+}
+
+type linter struct {
+	members  map[string]bool            // "input.facts.on_record"
+	literals map[string]map[string]bool // what a member may be compared with
+	err      error
+}
+
+func (l *linter) refuse(at *ast.Location, format string, args ...any) {
+	if l.err == nil {
+		l.err = fmt.Errorf("%w: %s: %s", ErrProvision, at, fmt.Sprintf(format, args...))
+	}
+}
+
+// expression checks literals that a member of the input is compared with.
+func (l *linter) expression(e *ast.Expr) {
+	if len(e.With) > 0 {
+		l.refuse(e.Location, "a provision replaces nothing (with)")
+	}
+	if !e.IsCall() || !slices.Contains([]string{"eq", "equal", "neq", "internal.member_2"}, e.Operator().String()) {
+		return
+	}
+	operands := e.Operands()
+	for i := range operands {
+		may, ok := l.literals[pathOf(operands[i])]
+		if !ok || len(operands) != 2 {
+			continue
+		}
+		ast.WalkTerms(operands[1-i], func(term *ast.Term) bool {
+			if s, ok := term.Value.(ast.String); ok && !may[string(s)] {
+				l.refuse(e.Location, "%q is not registered for %s", string(s), pathOf(operands[i]))
+			}
+			_, ref := term.Value.(ast.Ref)
+			return ref
+		})
+	}
+}
+
+// reference checks that a member of the input exists.
+func (l *linter) reference(r ast.Ref) {
+	path := pathOf(ast.NewTerm(r))
+	if parts := strings.Split(path, "."); len(parts) > 2 && parts[0] == "input" && parts[1] != "named" && !l.members[path] {
+		l.refuse(r[0].Location, "there is no %s", path)
+	}
+}
+
+// pathOf writes a reference with constant steps as "input.actor.role"; steps
+// behind a variable are left out: "data.catalogue.types[].class".
+func pathOf(t *ast.Term) string {
+	r, ok := t.Value.(ast.Ref)
+	if !ok {
+		return ""
+	}
+	head, ok := r[0].Value.(ast.Var)
+	if !ok {
+		return ""
+	}
+	path := string(head)
+	for _, step := range r[1:] {
+		if s, ok := step.Value.(ast.String); ok {
+			path += "." + string(s)
+		} else {
+			path += "[]"
+		}
+	}
+	return path
+}
+
+// inputMembers lists the members of the input's members.
+func inputMembers() map[string]bool {
+	all := map[string]bool{}
+	in := reflect.TypeFor[facts.Input]()
+	for f := range in.Fields() {
+		if f.Type.Kind() != reflect.Struct {
+			continue
+		}
+		for inner := range f.Type.Fields() {
+			all["input."+f.Tag.Get("json")+"."+inner.Tag.Get("json")] = true
+		}
+	}
+	return all
+}
+
+// literals lists what each member of the input may be compared with.
+func (t *tables) literals() map[string]map[string]bool {
+	kinds, roles, classes, types := keys(t.Kinds), keys(t.Roles), keys(t.Classes), keys(t.Types)
+	purposes, _ := t.Catalogue["purposes"].(map[string]any)
+	all := map[string]map[string]bool{
+		"input.actor.kind": kinds, "input.discloser.kind": kinds, "input.actor.role": roles, "input.discloser.role": roles,
+		"input.type": types, "input.purpose": keys(purposes),
+		"input.maturity":                        {"none": true, "not_asked": true, "child_alone": true, "joint": true, "guardian_alone": true},
+		"data.catalogue.types[].fields[].class": classes,
+		"input.initiative":                      {"actor": true, "discloser": true},
+		"data.catalogue.roles[].kind":           {"*": true},
+	}
+	for _, value := range []string{"transfer_status", "request_kind", "report_kind"} {
+		all["input.values."+value] = map[string]bool{}
+	}
+	for _, m := range t.Types {
+		for _, f := range m.Fields {
+			if may := all["input.values."+string(f.Name)]; may != nil {
+				for _, v := range f.Enum {
+					if s, ok := v.(string); ok {
+						may[s] = true
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+func keys[K ~string, V any](m map[K]V) map[string]bool {
+	out := make(map[string]bool, len(m))
+	for k := range m {
+		out[string(k)] = true
+	}
+	return out
+}

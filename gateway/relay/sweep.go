@@ -1,0 +1,85 @@
+package relay
+
+import (
+	"context"
+	"errors"
+
+	"sluss/gateway/disclosure"
+	"sluss/gateway/envelope"
+	"sluss/gateway/store"
+)
+
+// sweepBatch is how many expired items are ended at a time.
+const sweepBatch = 256
+
+// sweep ends what has passed its time, each message with an entry and a notice
+// to its sender, and purges what no longer need be kept.
+func (r *Relay) sweep(ctx context.Context) error {
+	for {
+		items, err := r.cfg.Store.Expired(ctx, r.cfg.Now(), sweepBatch)
+		if err != nil || len(items) == 0 {
+			if err == nil {
+				err = r.purge(ctx)
+			}
+			return err
+		}
+		if err := r.expire(ctx, items); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Relay) expire(ctx context.Context, items []store.Mail) error {
+	writes := make([]store.Write, len(items))
+	for i, item := range items {
+		w, err := r.expiry(ctx, item)
+		if err != nil {
+			return err
+		}
+		writes[i] = w
+	}
+	_, errs := r.cfg.Log.AppendAll(ctx, writes)
+	for i, err := range errs {
+		if err != nil && !errors.Is(err, store.ErrMoved) {
+			return err
+		}
+		if err == nil {
+			r.Arrived(writes[i].Mail)
+		}
+	}
+	return nil
+}
+
+func (r *Relay) expiry(ctx context.Context, item store.Mail) (store.Write, error) {
+	item.State = store.Expired
+	w := store.Write{Change: []store.MailChange{{Mail: item}}}
+	if item.Message == "" {
+		return w, nil
+	}
+	msg, accepted, err := r.cfg.Store.Message(ctx, item.Issuer, item.Message)
+	if err != nil {
+		return w, err
+	}
+	entry, err := disclosure.NewEntry(disclosure.E1{Kind: disclosure.Expired, Time: disclosure.At(r.cfg.Now()), Message: item.Message,
+		Discloser: item.Issuer, Recipient: item.Agency, Role: item.Role, Type: msg.Type, Follows: []uint64{accepted}},
+		disclosure.E2{Retention: disclosure.Ordinary, Subject: msg.Subject}, r.cfg.Sealer)
+	if err != nil {
+		return w, err
+	}
+	w.Entries = []store.Entry{entry}
+	notice, err := r.Notice(Box{item.Issuer, msg.Sender}, envelope.MessageExpired, item.Message, nil)
+	if err != nil {
+		return w, err
+	}
+	w.Mail = []store.Mail{notice}
+	return w, nil
+}
+
+// purge deletes bodies that no mailbox needs any more. Their entries stay.
+func (r *Relay) purge(ctx context.Context) error {
+	n, err := r.cfg.Store.Purge(ctx, r.cfg.Now(), r.cfg.Keep())
+	if err == nil && n > 0 {
+		r.cfg.Logger.InfoContext(ctx, "messages purged", "rows", n)
+	}
+	return err
+}
