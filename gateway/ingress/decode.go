@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"unicode/utf8"
 
 	"sluss/gateway"
@@ -31,10 +32,10 @@ var (
 	errMissing = errors.New("ingress: missing member")
 )
 
-var (
-	roleName = regexp.MustCompile(`^[a-z_]{1,32}\.[a-z_]{1,48}$`)
-	errName  = regexp.MustCompile(`^[a-zA-Z_-]{1,64}$`)
-)
+var roleName = regexp.MustCompile(`^[a-z_]{1,32}\.[a-z_]{1,48}$`)
+
+// setErrors are the values of "err" (RFC 8935, Section 2.4).
+var setErrors = []string{"invalid_request", "invalid_key", "invalid_issuer", "invalid_audience", "authentication_failed", "access_denied"}
 
 // decodePoll reads the body of POST /v1/poll (RFC 8936, Section 2.2). It is
 // strict: a member unknown, repeated, null or out of bounds is an error.
@@ -94,7 +95,7 @@ func decodeSetErrs(raw json.RawMessage, to *map[string]exchange.SetErr) error {
 		if err != nil {
 			return err
 		}
-		if len(*to) == maxItems || !nameFits(id) || !errName.MatchString(e.Err) || len(e.Description) > maxText {
+		if len(*to) == maxItems || !nameFits(id) || !slices.Contains(setErrors, e.Err) || len(e.Description) > maxText {
 			return errBounds
 		}
 		(*to)[id] = e

@@ -18,7 +18,7 @@ import (
 func FuzzDecodePoll(f *testing.F) {
 	for _, seed := range []string{
 		pollBody,
-		`{"role":"a.b","maxEvents":0,"ack":["x"],"setErrs":{"x":{"err":"e","description":"d"}},"received":{"y":"z"}}`,
+		`{"role":"a.b","maxEvents":0,"ack":["x"],"setErrs":{"x":{"err":"invalid_key","description":"d"}},"received":{"y":"z"}}`,
 		`{"role":"a.b","role":"a.b"}`, `{"ROLE":"a.b"}`, `{"role":"a.b","ack":null}`, `{"role":"a.b"}{}`, `{"role":"a.b","maxEvents":1e0}`,
 		`{"role":"a.b","ack":["\ud800"]}`, `{"role":"a.b","received":{"\u0061":"b","a":"c"}}`, "\ufeff{}", `[]`, `{"a`,
 	} {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,6 +23,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"sluss/gateway"
+	"sluss/gateway/exchange"
 	"sluss/gateway/ingress"
 )
 
@@ -33,25 +35,36 @@ func codes(t *testing.T) []gateway.Code {
 		t.Fatal(err)
 	}
 	var out []gateway.Code
+	for _, value := range stringConsts(t, f, "Code") {
+		out = append(out, gateway.Code(value))
+	}
+	if len(out) < 40 {
+		t.Fatalf("found only %d codes", len(out))
+	}
+	return out
+}
+
+// stringConsts returns the string constants of a type, in the order in which
+// they are declared.
+func stringConsts(t *testing.T, f *ast.File, typeName string) []string {
+	t.Helper()
+	var out []string
 	ast.Inspect(f, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok {
 			return true
 		}
-		if typ, ok := spec.Type.(*ast.Ident); ok && typ.Name == "Code" && len(spec.Values) == 1 {
+		if typ, ok := spec.Type.(*ast.Ident); ok && typ.Name == typeName && len(spec.Values) == 1 {
 			if lit, ok := spec.Values[0].(*ast.BasicLit); ok {
 				value, err := strconv.Unquote(lit.Value)
 				if err != nil {
 					t.Fatal(err)
 				}
-				out = append(out, gateway.Code(value))
+				out = append(out, value)
 			}
 		}
 		return true
 	})
-	if len(out) < 40 {
-		t.Fatalf("found only %d codes", len(out))
-	}
 	return out
 }
 
@@ -118,7 +131,7 @@ func TestOpenAPIIsTheRouter(t *testing.T) {
 		}
 	}
 	for _, rt := range ingress.Table() {
-		key := rt.Method + " " + strings.ReplaceAll(rt.Path, ":.+", "") + " " + rt.Name
+		key := rt.Method + " " + regexp.MustCompile(`\{tile:.*\}`).ReplaceAllString(rt.Path, "{tile}") + " " + rt.Name
 		for _, code := range rt.Codes {
 			want[key] = append(want[key], fmt.Sprintf("%d %s", ingress.Status(code), code))
 		}
@@ -133,6 +146,60 @@ func TestOpenAPIIsTheRouter(t *testing.T) {
 	}
 	if diff := cmp.Diff(codes(t), all); diff != "" {
 		t.Errorf("codes declared and in the document differ (-declared +document):\n%s", diff)
+	}
+}
+
+// TestOpenAPIIsTheWire wants the members of each body equal in the document and
+// in the type that is encoded.
+func TestOpenAPIIsTheWire(t *testing.T) {
+	doc, err := spec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []any{exchange.Accepted{}, exchange.Requested{}, exchange.Disclosure{}, exchange.Handed{},
+		exchange.PollRequest{}, exchange.PollAnswer{}, exchange.SetErr{}, ingress.Problem{}} {
+		typ := reflect.TypeOf(body)
+		var want []string
+		for i := range typ.NumField() {
+			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+			want = append(want, name)
+		}
+		slices.Sort(want)
+		schema := doc.Components.Schemas[typ.Name()].Value
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(schema.Properties))); diff != "" {
+			t.Errorf("%s: members differ (-type +document):\n%s", typ, diff)
+		}
+	}
+}
+
+// TestEvents wants the events of the document to be those there are, each with
+// a message of its own.
+func TestEvents(t *testing.T) {
+	f, err := parser.ParseFile(token.NewFileSet(), "../envelope/event.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := stringConsts(t, f, "EventType")
+	var doc struct {
+		Components struct {
+			Messages map[string]struct {
+				Name string `json:"name"`
+			} `json:"messages"`
+		} `json:"components"`
+	}
+	if err := json.Unmarshal(ingress.AsyncAPI(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, m := range doc.Components.Messages {
+		if m.Name != "release" {
+			got = append(got, m.Name)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events differ (-declared +document):\n%s", diff)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"sluss/gateway"
 	"sluss/gateway/authn"
+	"sluss/gateway/disclosure"
 	"sluss/gateway/exchange"
 	"sluss/gateway/ingress"
 )
@@ -58,7 +59,7 @@ func (x *parties) Submit(ctx context.Context, _ authn.Peer, raw []byte) (exchang
 	if x.poll != nil {
 		return exchange.Accepted{}, x.poll(ctx)
 	}
-	return exchange.Accepted{ID: jti, Entry: 1, E1: []byte(`{"salt":""}`), Proof: "proof"}, x.result
+	return exchange.Accepted{ID: jti, Entry: 1, E1: []byte(`{"salt":""}`), Leaf: make([]byte, 64), Proof: "proof"}, x.result
 }
 
 func (x *parties) Poll(ctx context.Context, _ authn.Peer, q exchange.PollRequest) (exchange.PollAnswer, error) {
@@ -83,12 +84,12 @@ func (x *parties) Message(context.Context, authn.Official, gateway.MessageID) (e
 
 func (x *parties) Request(context.Context, authn.Official) (exchange.Requested, error) {
 	time.Sleep(x.takes)
-	return exchange.Requested{ID: jti, Entry: 2, E1: []byte("{}"), Proof: "proof"}, x.result
+	return exchange.Requested{ID: jti, Entry: 2, E1: []byte("{}"), Leaf: make([]byte, 64), Proof: "proof"}, x.result
 }
 
 func (x *parties) Disclosures(context.Context, authn.Peer, gateway.MessageID) ([]exchange.Disclosure, error) {
 	time.Sleep(x.takes)
-	return []exchange.Disclosure{{Entry: 3, E1: []byte("{}"), Proof: "proof"}}, x.result
+	return []exchange.Disclosure{{Entry: 3, E1: []byte("{}"), Leaf: make([]byte, 64), Proof: "proof"}}, x.result
 }
 
 func (x *parties) Refused(_ context.Context, _ authn.Peer, r *gateway.Refusal) {
@@ -103,18 +104,16 @@ func (x *parties) entries() []gateway.Code {
 	return append([]gateway.Code{}, x.refused...)
 }
 
-func (x *parties) Checkpoint() []byte {
-	if x.result != nil {
-		return nil
+func (x *parties) Resource(_ context.Context, path string) (disclosure.Resource, error) {
+	switch {
+	case x.result != nil:
+		return disclosure.Resource{}, x.result
+	case path == "checkpoint":
+		return disclosure.Resource{Body: []byte("demo.sluss/log\n1\nroot\n\n— sig\n"), Type: "text/plain; charset=utf-8"}, nil
+	case path == "tile/0/000":
+		return disclosure.Resource{Body: make([]byte, 32), Type: "application/octet-stream", Immutable: true}, nil
 	}
-	return []byte("demo.sluss/log\n1\nroot\n\n— sig\n")
-}
-
-func (x *parties) Tile(_ context.Context, path string) ([]byte, error) {
-	if path == "0/000" {
-		return make([]byte, 32), x.result
-	}
-	return nil, gateway.Refuse(gateway.CodeNotFound, "no such tile", nil)
+	return disclosure.Resource{}, disclosure.ErrNotYet
 }
 
 func (x *parties) Directory(context.Context, authn.Peer) ([]byte, error) {

@@ -225,14 +225,15 @@ func (s *Server) settle(ctx context.Context, start time.Time, r *gateway.Refusal
 	case gateway.CodeUnavailable:
 		log.WarnContext(ctx, "request could not be served", "err", r.Err)
 	case gateway.CodeNoRecord:
-		tick := s.cfg.Limits.Tick
-		wait(ctx, tick-time.Since(start)%tick)
+		s.tick(ctx, start)
 	}
 }
 
-// wait waits for d, or until ctx is done.
-func wait(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
+// tick waits until a whole number of ticks has passed since start, or until
+// ctx is done.
+func (s *Server) tick(ctx context.Context, start time.Time) {
+	tick := s.cfg.Limits.Tick
+	t := time.NewTimer(tick - time.Since(start)%tick)
 	defer t.Stop()
 	select {
 	case <-t.C:

@@ -138,6 +138,7 @@ func (s *Server) postRequest(w http.ResponseWriter, r *http.Request, p authn.Pee
 	if err != nil {
 		return err
 	}
+	start := time.Now()
 	official, err := s.cfg.Peers.Access(p, string(raw), s.cfg.Now())
 	if err != nil {
 		return err
@@ -146,6 +147,8 @@ func (s *Server) postRequest(w http.ResponseWriter, r *http.Request, p authn.Pee
 	if err != nil {
 		return err
 	}
+	// What was done for this answer depends on whether the person is on record.
+	s.tick(r.Context(), start)
 	return s.writeJSON(w, http.StatusAccepted, requested)
 }
 

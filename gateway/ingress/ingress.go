@@ -45,6 +45,7 @@ import (
 
 	"sluss/gateway"
 	"sluss/gateway/authn"
+	"sluss/gateway/disclosure"
 	"sluss/gateway/exchange"
 )
 
@@ -84,12 +85,10 @@ type Exchange interface {
 // Tree is the published side of the disclosure log: bytes that anyone may
 // read (C2SP tlog-tiles).
 type Tree interface {
-	// Checkpoint returns the signed tree head last published.
-	Checkpoint() []byte
-	// Tile returns the tile or entry bundle at path, "0/x001/067" or
-	// "entries/067.p/12", of the published tree. A path that is not canonical
-	// or beyond the tree is a *gateway.Refusal with [gateway.CodeNotFound].
-	Tile(ctx context.Context, path string) ([]byte, error)
+	// Resource returns what stands under a path of the published log,
+	// "checkpoint" or "tile/0/x001/067". What is not published, or not yet, is
+	// [disclosure.ErrNotYet].
+	Resource(ctx context.Context, path string) (disclosure.Resource, error)
 }
 
 // Published gives the signed statements that agency systems work with. Both

@@ -3,6 +3,7 @@ package ingress
 import (
 	"bytes"
 	_ "embed"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 
 	"sluss/gateway"
 	"sluss/gateway/authn"
+	"sluss/gateway/disclosure"
 )
 
 // The documents of the API: OpenAPI 3.1 for the endpoints, AsyncAPI 3 for what
@@ -65,25 +67,37 @@ func (s *Server) writeTagged(w http.ResponseWriter, r *http.Request, body []byte
 	return s.write(w, http.StatusOK, body)
 }
 
-// getCheckpoint handles GET /log/checkpoint (C2SP tlog-tiles).
+// getCheckpoint handles GET /log/checkpoint (C2SP tlog-checkpoint).
 func (s *Server) getCheckpoint(w http.ResponseWriter, r *http.Request) error {
-	body := s.cfg.Tree.Checkpoint()
-	if len(body) == 0 {
-		return gateway.Refuse(gateway.CodeUnavailable, "no checkpoint is published yet", nil)
+	got, err := s.cfg.Tree.Resource(r.Context(), "checkpoint")
+	if errors.Is(err, disclosure.ErrNotYet) {
+		return gateway.Refuse(gateway.CodeUnavailable, "no checkpoint is published yet", err)
 	}
-	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	return s.write(w, http.StatusOK, body)
-}
-
-// getTile handles GET /log/tile/… (C2SP tlog-tiles). What a path of the tree
-// names never changes.
-func (s *Server) getTile(w http.ResponseWriter, r *http.Request) error {
-	body, err := s.cfg.Tree.Tile(r.Context(), mux.Vars(r)["tile"])
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	w.Header().Set("Content-Type", "application/octet-stream")
-	return s.write(w, http.StatusOK, body)
+	return s.writeResource(w, got)
+}
+
+// getTile handles GET /log/tile/… (C2SP tlog-tiles).
+func (s *Server) getTile(w http.ResponseWriter, r *http.Request) error {
+	got, err := s.cfg.Tree.Resource(r.Context(), "tile/"+mux.Vars(r)["tile"])
+	if errors.Is(err, disclosure.ErrNotYet) {
+		return gateway.Refuse(gateway.CodeNotFound, "no such tile is published", err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.writeResource(w, got)
+}
+
+// writeResource answers with a piece of the published log. What a tile's path
+// names never changes, unlike the checkpoint.
+func (s *Server) writeResource(w http.ResponseWriter, got disclosure.Resource) error {
+	w.Header().Set("Cache-Control", "no-cache")
+	if got.Immutable {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
+	w.Header().Set("Content-Type", got.Type)
+	return s.write(w, http.StatusOK, got.Body)
 }

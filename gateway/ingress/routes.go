@@ -40,6 +40,13 @@ var (
 	decisionCodes = []gateway.Code{gateway.CodeDenied, gateway.CodeReview, gateway.CodeNoRecord, gateway.CodeWithholdAll}
 )
 
+// tilePath is what a tile's path below /log/tile/ can be (C2SP tlog-tiles): a
+// level or "entries"; an index in groups of three digits, all but the last
+// after an "x", the first not zero; the width of a tile that is not full.
+const tilePath = `(?:[0-7]|entries)/` +
+	`(?:x(?:[1-9][0-9]{2}|0[1-9][0-9]|00[1-9])/(?:x[0-9]{3}/){0,2})?[0-9]{3}` +
+	`(?:\.p/(?:[1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5]))?`
+
 // table is the API, in the order of a message's path.
 var table = []route{
 	{name: "postMessage", method: http.MethodPost, path: "/v1/messages",
@@ -47,11 +54,12 @@ var table = []route{
 			gateway.CodeRoleNotAllowed, gateway.CodeDuplicate, gateway.CodeAuthority, gateway.CodeSequence, gateway.CodeQuota}),
 		handler: func(s *Server) handler { return s.known(s.postMessage) }},
 	{name: "poll", method: http.MethodPost, path: "/v1/poll", long: true,
-		codes: slices.Concat(edgeCodes, peerCodes, bodyCodes, tokenCodes, []gateway.Code{
-			gateway.CodeRoleNotAllowed, gateway.CodeUnknownDelivery, gateway.CodeReplay, gateway.CodeWithholdAll}),
+		codes: slices.Concat(edgeCodes, peerCodes, bodyCodes, []gateway.Code{
+			gateway.CodeRoleNotAllowed, gateway.CodeUnknownDelivery, gateway.CodeQuota, gateway.CodeWithholdAll}),
 		handler: func(s *Server) handler { return s.known(s.poll) }},
 	{name: "getMessage", method: http.MethodGet, path: "/v1/messages/{jti}",
-		codes:   slices.Concat(edgeCodes, peerCodes, tokenCodes, officialCodes, decisionCodes),
+		codes: slices.Concat(edgeCodes, peerCodes, tokenCodes, officialCodes, decisionCodes, []gateway.Code{
+			gateway.CodeTooLarge, gateway.CodeQuota}),
 		handler: func(s *Server) handler { return s.known(s.getMessage) }},
 	{name: "postRequest", method: http.MethodPost, path: "/v1/requests",
 		codes: slices.Concat(edgeCodes, peerCodes, bodyCodes, tokenCodes, officialCodes, decisionCodes, []gateway.Code{
@@ -73,7 +81,7 @@ var table = []route{
 		handler: func(s *Server) handler { return s.anyone(s.document(asyncAPI)) }},
 	{name: "getCheckpoint", method: http.MethodGet, path: "/log/checkpoint", codes: edgeCodes,
 		handler: func(s *Server) handler { return s.anyone(s.getCheckpoint) }},
-	{name: "getTile", method: http.MethodGet, path: "/log/tile/{tile:.+}",
+	{name: "getTile", method: http.MethodGet, path: "/log/tile/{tile:" + tilePath + "}",
 		codes:   slices.Concat(edgeCodes, []gateway.Code{gateway.CodeNotFound}),
 		handler: func(s *Server) handler { return s.anyone(s.getTile) }},
 }

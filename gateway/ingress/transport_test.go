@@ -284,3 +284,19 @@ func TestHangUp(t *testing.T) {
 		<-ended
 	}
 }
+
+// TestRequestsLeaveOnTheTick wants the answer to a request for information to
+// leave after the same time, whatever was done for it.
+func TestRequestsLeaveOnTheTick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, took := range []time.Duration{0, time.Millisecond, 80 * time.Millisecond} {
+			cfg := config(&parties{takes: took})
+			cfg.Limits.Tick = 100 * time.Millisecond
+			start := time.Now()
+			w := serve(newServer(t, cfg), mustRequest(t, "postRequest"))
+			if got := time.Since(start); got != cfg.Limits.Tick || w.Code != http.StatusAccepted {
+				t.Errorf("%d after %v, want %v", w.Code, got, cfg.Limits.Tick)
+			}
+		}
+	})
+}
