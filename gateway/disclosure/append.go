@@ -256,19 +256,33 @@ func (l *Log) commit(batch []*request) error {
 	}
 	l.metrics.batch(len(batch), time.Since(begun), err)
 	if err != nil {
-		for _, r := range batch {
-			r.done <- answer{err: fmt.Errorf("appending to log: %w", err)}
-		}
-		if errors.Is(err, ErrRollback) || errors.Is(err, ErrFork) {
-			return err
-		}
-		return nil
+		return l.failed(ctx, batch, err)
 	}
 	for i, r := range batch {
 		r.done <- done.answer(r, results[i])
 	}
 	return nil
 }
+
+// failed answers a batch that was not committed, or perhaps was. Before, it
+// reads the head again, so that who looks the rows up can have their proof. Its
+// error means that the log must stop.
+func (l *Log) failed(ctx context.Context, batch []*request, err error) error {
+	stop := err
+	if !distrusts(err) {
+		stop = l.reload(ctx)
+	}
+	for _, r := range batch {
+		r.done <- answer{err: fmt.Errorf("appending to log: %w", err)}
+	}
+	if distrusts(stop) {
+		return stop
+	}
+	return nil // if reloading went wrong: the next commit compares the heads
+}
+
+// distrusts reports whether err says that the stored log is not to be trusted.
+func distrusts(err error) bool { return errors.Is(err, ErrRollback) || errors.Is(err, ErrFork) }
 
 func (b *committedBatch) answer(r *request, res store.Result) answer {
 	if res.Err != nil {

@@ -200,8 +200,13 @@ func NewEntry(e1 E1, e2 E2, s Sealer) (store.Entry, error) {
 	if e2.Local == "" {
 		e2.Local = e1.Time.In(time.Local).Format("2006-01-02T15:04:05.000Z07:00")
 	}
-	if e1.Time.IsZero() || e1.Salt == e2.Salt || !retentions[e2.Retention] {
-		return store.Entry{}, fmt.Errorf("%w: no time, one salt twice or unknown retention", ErrMalformed)
+	_, bad1 := gateway.ParseRef(string(e1.Salt))
+	_, bad2 := gateway.ParseRef(string(e2.Salt))
+	if e1.Salt == e2.Salt || bad1 != nil || bad2 != nil {
+		return store.Entry{}, fmt.Errorf("%w: salts are not 128 bits each", ErrMalformed)
+	}
+	if e1.Time.IsZero() || e1.Time.Year() > 9999 || !retentions[e2.Retention] {
+		return store.Entry{}, fmt.Errorf("%w: no time or unknown retention", ErrMalformed)
 	}
 	if err := e1.complete(); err != nil {
 		return store.Entry{}, err

@@ -5,8 +5,10 @@ import (
 	"crypto/ed25519"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,6 +26,12 @@ var (
 )
 
 const origin = "test.sluss/log"
+
+var ids atomic.Int64
+
+func newID() gateway.MessageID {
+	return gateway.MessageID(fmt.Sprintf("urn:uuid:019abcde-0000-7000-8000-%012x", ids.Add(1)))
+}
 
 // plain is a Sealer and Opener that hides nothing.
 type plain struct{}
