@@ -32,6 +32,7 @@ func Derive(w World, q Question, t *Tables, now time.Time) Input {
 		Maturity:   "not_asked",
 		Consent:    asks.consents(p),
 		About:      asks.about(w.Others),
+		Table:      Table{Blanked: []string{}},
 	}
 	in.Decision, in.FieldRelease = asks.decisions(p)
 	requestFacts(&in.Facts, q, w)
@@ -72,7 +73,7 @@ func requestFacts(f *Facts, q Question, w World) {
 	f.OnScene = q.OnScene
 	portal := q.Actor.Role == roleSelf || q.Actor.Role == roleGuardian
 	f.Assigned = w.User.Assigned || q.Actor.Function || portal
-	f.ConflictOfInterest = w.User.Conflict || w.User.ReadElsewhere
+	f.ConflictOfInterest = w.User.Conflict || w.User.ReadElsewhere || q.ReadElsewhere
 }
 
 // providerFacts holds of the actor's provider at the moment of reading, not of

@@ -33,6 +33,9 @@ type Question struct {
 	OnScene   bool
 	QueuedAt  time.Time // when an unasked message was taken in, else zero
 	Emergency *Emergency
+	// ReadElsewhere says that another role of the same user has read about the
+	// person: the log knows.
+	ReadElsewhere bool
 	// AgenciesKnown says that actor and discloser are in the directory,
 	// LogAvailable that an entry can be written.
 	AgenciesKnown bool

@@ -15,15 +15,21 @@ import (
 // opens nothing. Tables are not changed once they are in use; [ReadTables]
 // makes them.
 type Tables struct {
-	Classes  []gateway.Class                                         // that a consent may name, "HLT.functional" among them
-	Purposes map[gateway.Purpose]bool                                // that a consent may name
-	Reasons  map[string]bool                                         // reason codes
-	Deciders map[gateway.Role]gateway.Kind                           // roles that decide → kind of their agency, or [AnyKind]
+	Classes  []gateway.Class          // that a consent may name, "HLT.functional" among them
+	Purposes map[gateway.Purpose]bool // that a consent may name
+	Reasons  map[string]bool          // reason codes
+	Roles    map[gateway.Role]Role
 	Kinds    map[gateway.Kind]bool                                   // kinds of agency → whether they are authorities
 	Fields   map[gateway.MessageType]map[gateway.Field]gateway.Class // "CON"; of sub-class functional "HLT.functional"
 	Bases    map[gateway.Basis]Need
-	Register Register
+	Staters  Staters
 	Limits   Limits
+}
+
+// Role is what facts must know of a role.
+type Role struct {
+	Kind    gateway.Kind `json:"kind"` // of its agency, or [AnyKind]
+	Decides bool         `json:"decides"`
 }
 
 // AnyKind is the kind of a role that belongs to every agency.
@@ -97,11 +103,10 @@ func ReadTables(fsys fs.FS, bases map[gateway.Basis]Need) (*Tables, error) {
 	t := &Tables{
 		Purposes: map[gateway.Purpose]bool{},
 		Reasons:  map[string]bool{},
-		Deciders: map[gateway.Role]gateway.Kind{},
 		Kinds:    map[gateway.Kind]bool{},
 		Bases:    bases,
 	}
-	for _, read := range []func(fs.FS) error{t.readNames, t.readRoles, t.readFields, t.readLimits, t.readRegister} {
+	for _, read := range []func(fs.FS) error{t.readNames, t.readRoles, t.readFields, t.readLimits, t.readStaters} {
 		if err := read(fsys); err != nil {
 			return nil, err
 		}
@@ -168,15 +173,7 @@ func (t *Tables) readRoles(fsys fs.FS) error {
 	for k, v := range kinds {
 		t.Kinds[k] = v.Authority
 	}
-	roles, err := table[map[gateway.Role]struct {
-		Kind    gateway.Kind `json:"kind"`
-		Decides bool         `json:"decides"`
-	}](fsys, "roles")
-	for r, v := range roles {
-		if v.Decides {
-			t.Deciders[r] = v.Kind
-		}
-	}
+	t.Roles, err = table[map[gateway.Role]Role](fsys, "roles")
 	return err
 }
 
@@ -228,10 +225,15 @@ func (t *Tables) readLimits(fsys fs.FS) error {
 	return nil
 }
 
+// belongs reports whether a role is one of an agency's.
+func (t *Tables) belongs(r gateway.Role, at gateway.AgencyID) bool {
+	role, ok := t.Roles[r]
+	return ok && at.Kind() != "" && (role.Kind == AnyKind || role.Kind == at.Kind())
+}
+
 // decides reports whether a role may record decisions at an agency.
 func (t *Tables) decides(r gateway.Role, at gateway.AgencyID) bool {
-	k, ok := t.Deciders[r]
-	return ok && at.Kind() != "" && (k == AnyKind || k == at.Kind())
+	return t.belongs(r, at) && t.Roles[r].Decides
 }
 
 // authority reports whether an agency is one.

@@ -10,9 +10,9 @@ import (
 	"sluss/gateway"
 )
 
-// Register says of each statement type what it is about and who may state it:
+// Staters says of each statement type what it is about and who may state it:
 // the table statements.json. A type that is not in it states nothing.
-type Register map[gateway.MessageType]Rule
+type Staters map[gateway.MessageType]Rule
 
 // Rule is the entry of one statement type.
 type Rule struct {
@@ -80,15 +80,15 @@ var (
 	occasions = []Occasion{staterIsRecipient, addsStater, responsibilityMoves, opensToStater, lowers}
 )
 
-// readRegister reads the register strictly: a member, footing or occasion that
+// readStaters reads the table strictly: a member, footing or occasion that
 // this package does not know cannot be left out of account.
-func (t *Tables) readRegister(fsys fs.FS) error {
+func (t *Tables) readStaters(fsys fs.FS) error {
 	raw, err := fs.ReadFile(fsys, "data/statements.json")
 	if err != nil {
 		return fmt.Errorf("facts: reading table statements: %w", err)
 	}
 	var doc struct {
-		Statements Register `json:"statements"`
+		Statements Staters `json:"statements"`
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.DisallowUnknownFields()
@@ -102,7 +102,7 @@ func (t *Tables) readRegister(fsys fs.FS) error {
 			}
 		}
 	}
-	t.Register = doc.Statements
+	t.Staters = doc.Statements
 	return nil
 }
 
