@@ -238,6 +238,7 @@ func TestConformOtherTypes(t *testing.T) {
 			l.draft.FromRole = "municipality.procurement_officer"
 		}, gateway.CodeRoute},
 		{"statement without a number", state, func(l *letter) { delete(l.draft.Values, "seq") }, gateway.CodeMissingField},
+		{"statement number in another spelling", state, func(l *letter) { l.draft.Values["seq"] = json.RawMessage(`1e3`) }, gateway.CodeSchema},
 		{"statement number zero", state, func(l *letter) { l.draft.Values["seq"] = json.RawMessage(`0`) }, gateway.CodeSchema},
 		{"vetting", vetting, func(*letter) {}, ""},
 		{"vetting of a person", vetting, func(l *letter) { l.draft.Subject = ref }, gateway.CodeUnknownField},

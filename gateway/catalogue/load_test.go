@@ -3,6 +3,7 @@ package catalogue_test
 import (
 	"bytes"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -296,7 +297,9 @@ func FuzzValidate(f *testing.F) {
 	mt, _ := c.Newest("exit.threat_assessment")
 	id, _ := mt.Field("assessment_id")
 	day, _ := mt.Field("valid_until")
-	for _, s := range []string{`"` + ref + `"`, `"2026-08-31"`, `"2026-02-30"`, `null`, `"AAAAAAAAAAAAAAAAAAAAAB"`, `["x"]`, `1e999`, "\"\xff\""} {
+	mt, _ = c.Newest("exit.case_state")
+	seq, _ := mt.Field("seq")
+	for _, s := range []string{`"` + ref + `"`, `"2026-08-31"`, `"2026-02-30"`, `null`, `"AAAAAAAAAAAAAAAAAAAAAB"`, `["x"]`, `1e999`, `1e1000000`, `1.0`, `7`, "\"\xff\""} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
@@ -308,6 +311,12 @@ func FuzzValidate(f *testing.F) {
 		}
 		if err := day.Validate(raw); err == nil && (!isText || !isDate(text)) {
 			t.Error("a date that is none")
+		}
+		if err := seq.Validate(raw); err == nil {
+			n, err := strconv.ParseUint(strings.TrimSpace(string(raw)), 10, 53)
+			if err != nil || n == 0 {
+				t.Errorf("a sequence number that is none: %v", err)
+			}
 		}
 	})
 }

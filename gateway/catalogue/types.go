@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -141,6 +142,9 @@ func (f *Field) Validate(value json.RawMessage) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s is not JSON", ErrValue, f.Name)
 	}
+	if !plain(v) {
+		return fmt.Errorf("%w: %s, number not in its plain form", ErrValue, f.Name)
+	}
 	err = f.schema.Validate(v)
 	if err == nil {
 		return nil
@@ -150,6 +154,28 @@ func (f *Field) Validate(value json.RawMessage) error {
 		keyword = leafKeyword(v)
 	}
 	return fmt.Errorf("%w: %s, keyword %s", ErrValue, f.Name, keyword)
+}
+
+// plainNumber is the one spelling of a number: no exponent, no zeros that say
+// nothing, and few enough digits that any reader holds it exactly. The schema
+// library would work for long on 1e1000000.
+var plainNumber = regexp.MustCompile(`^(0|-?[1-9][0-9]{0,15}|-?(0|[1-9][0-9]{0,11})\.[0-9]{0,3}[1-9])$`)
+
+// plain reports whether every number in v has its one spelling.
+func plain(v any) bool {
+	switch v := v.(type) {
+	case json.Number:
+		return plainNumber.MatchString(v.String())
+	case []any:
+		return !slices.ContainsFunc(v, func(e any) bool { return !plain(e) })
+	case map[string]any:
+		for _, e := range v {
+			if !plain(e) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // leafKeyword returns the keyword of the first innermost violation. It comes
