@@ -215,7 +215,7 @@ func (f *fsck) messages() error {
 		if e1.Message != m.ID || e1.Discloser != m.Issuer || e1.Type != m.Type || e1.Digest == nil || *e1.Digest != m.Digest {
 			f.find("message %s: not the one that entry %d took in", m.ID, entry)
 		}
-		if e1.Kind == MessageAccepted && (e1.Recipient != m.To || e1.Issued != m.Issued.Unix() || e1.Expires != m.Expires.Unix()) {
+		if e1.Kind == MessageAccepted && (e1.Recipient != m.To || !m.Issued.Equal(time.Unix(e1.Issued, 0)) || !m.Expires.Equal(time.Unix(e1.Expires, 0))) {
 			f.find("message %s: recipient or times are not those of entry %d", m.ID, entry)
 		}
 		if f.o.Token != nil && m.Key != "" {
