@@ -88,6 +88,8 @@ func (d *typeDoc) member(m member) error {
 		return decodeStrict(m.value, &d.t.Control)
 	case "x-named-only":
 		return decodeStrict(m.value, &d.t.NamedOnly)
+	case "x-officials":
+		return decodeStrict(m.value, &d.t.Officials)
 	case "x-subject":
 		return decodeStrict(m.value, &d.t.Subject)
 	case "required":

@@ -37,6 +37,7 @@ type Type struct {
 	NamedOnly bool    // fields must be named; "default" is not allowed
 	Subject   Subject // whether it is about a person
 	Statement bool    // goes to the gateway's register (for exit.consent: as well)
+	Officials bool    // named officials read it, so it stays at the gateway until it expires
 	Fields    []Field // in table order
 
 	index map[gateway.Field]int

@@ -13,6 +13,7 @@ import (
 	"sluss/gateway/catalogue"
 	"sluss/gateway/directory"
 	"sluss/gateway/disclosure"
+	"sluss/gateway/envelope"
 	"sluss/gateway/facts"
 	"sluss/gateway/policy"
 	"sluss/gateway/snapshot"
@@ -37,11 +38,13 @@ type Regime struct {
 	Active snapshot.Active
 
 	directory, policy store.State
+	published         []byte // the snapshot as clients get it
 }
 
 // Law is one policy snapshot, compiled: what may be sent, what facts count and
 // how is decided. Only [ReadLaw] makes one.
 type Law struct {
+	Snapshot  snapshot.Snapshot
 	Catalogue *catalogue.Catalogue
 	Policy    *policy.Policy
 	Tables    *facts.Tables
@@ -61,7 +64,7 @@ func ReadLaw(ctx context.Context, s snapshot.Snapshot) (Law, error) {
 	if err != nil {
 		return Law{}, fmt.Errorf("reading tables of facts: %w", err)
 	}
-	return Law{c, p, t}, nil
+	return Law{s, c, p, t}, nil
 }
 
 // states returns the versions to compare when a decision is committed.
@@ -74,6 +77,36 @@ func (x *Exchange) Tables() *facts.Tables {
 		return r.Tables
 	}
 	return nil
+}
+
+// Registry returns the directory in force as a source of keys; before there is
+// one it knows no key.
+func (x *Exchange) Registry() envelope.Keys {
+	if r := x.regime.Load(); r != nil && r.Directory != nil {
+		return r.Directory
+	}
+	return noKeys{}
+}
+
+type noKeys struct{}
+
+// Key implements [envelope.Keys].
+func (noKeys) Key(string, string, envelope.Use, time.Time) (envelope.PublicKey, error) {
+	return envelope.PublicKey{}, envelope.ErrKey
+}
+
+// Kept lists the types that named officials read, whose messages stay until
+// they expire.
+func (x *Exchange) Kept() []gateway.MessageType {
+	var out []gateway.MessageType
+	if r := x.regime.Load(); r != nil && r.Catalogue != nil {
+		for _, t := range r.Catalogue.Types() {
+			if t.Officials {
+				out = append(out, t.Name)
+			}
+		}
+	}
+	return out
 }
 
 // InForce returns the regime in force, or a refusal while there is none.
@@ -126,8 +159,9 @@ func (x *Exchange) Register(ctx context.Context, d *directory.Directory, changes
 }
 
 // Enact puts a policy in force, with an entry that names the approval. What
-// active says must follow from approved and what was in force before.
-func (x *Exchange) Enact(ctx context.Context, law Law, active snapshot.Active, approved snapshot.Approved) error {
+// active says must follow from approved, which the approvals say, and from what
+// was in force before.
+func (x *Exchange) Enact(ctx context.Context, law Law, approvals []string, active snapshot.Active, approved snapshot.Approved) error {
 	digest, a := law.Policy.Digest(), approved.Approval()
 	if law.Catalogue.Snapshot() != digest || active.Snapshot != digest || active.Seq != a.Seq || active.Gateway != x.cfg.Gateway {
 		return fmt.Errorf("%w: catalogue, policy and approval do not belong together", ErrConfig)
@@ -135,6 +169,10 @@ func (x *Exchange) Enact(ctx context.Context, law Law, active snapshot.Active, a
 	e1 := disclosure.E1{Kind: disclosure.PolicyActivated, Time: disclosure.At(x.cfg.Now()), Count: a.Seq, Snapshot: &digest}
 	if !a.Previous.IsZero() {
 		e1.Previous = &a.Previous
+	}
+	published, err := snapshot.Pack(law.Snapshot, approvals, "data", "message_types").Encode()
+	if err != nil {
+		return fmt.Errorf("packing the snapshot: %w", err)
 	}
 	what := "snapshot in force, approved with "
 	if active.WithholdAll {
@@ -146,7 +184,7 @@ func (x *Exchange) Enact(ctx context.Context, law Law, active snapshot.Active, a
 	if err != nil {
 		return err
 	}
-	x.swap(func(r *Regime) { r.Law, r.Active, r.policy = law, active, st })
+	x.swap(func(r *Regime) { r.Law, r.Active, r.policy, r.published = law, active, st, published })
 	return nil
 }
 

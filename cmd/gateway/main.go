@@ -1,0 +1,248 @@
+// Command gateway is the server: the secure gateway through which agencies
+// exchange case data about people who leave organised crime, violent extremism
+// or honour-related environments.
+//
+// Usage:
+//
+//	gateway -config gateway.json
+//
+// The configuration is a JSON file whose members the type config documents;
+// "gatewayctl certs dev DIR" writes one for development. The server keeps its
+// messages, mailboxes, facts and disclosure log in an embedded database, follows
+// the files of its certificates, directory and policy, and drains on SIGINT or
+// SIGTERM. It logs JSON lines on standard error, without anything that points
+// at a person or an agency.
+//
+// Exit codes: 0 after a drain, 1 when it cannot serve safely, 2 for a usage
+// error.
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"golang.org/x/sync/errgroup"
+
+	"sluss/gateway"
+	"sluss/gateway/authn"
+	"sluss/gateway/directory"
+	"sluss/gateway/disclosure"
+	"sluss/gateway/envelope"
+	"sluss/gateway/exchange"
+	"sluss/gateway/facts"
+	"sluss/gateway/ingress"
+	"sluss/gateway/keys"
+	"sluss/gateway/receipt"
+	"sluss/gateway/relay"
+	"sluss/gateway/store/sqlite"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "gateway:", err)
+		os.Exit(1)
+	}
+}
+
+var errUsage = errors.New("usage")
+
+// run builds the gateway from the inside out, serves until ctx is done and then
+// drains. It is the only function that knows every concrete type.
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	cfg, pin, err := flags(args, stderr)
+	if err != nil {
+		return err
+	}
+	logger := slog.New(slog.NewJSONHandler(stderr, nil))
+	secret, err := cfg.secrets()
+	if err != nil {
+		return err
+	}
+	db, err := sqlite.Open(ctx, sqlite.Config{Dir: cfg.Data})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	log, err := disclosure.New(disclosure.Config{Store: db, Key: secret.checkpoint, Origin: cfg.Log, Log: logger,
+		Anchor: filepath.Join(cfg.State, "checkpoint"), Adopt: cfg.Adopt})
+	if err != nil {
+		return err
+	}
+	// The log outlives the requests that append to it, so it is stopped last.
+	logCtx, stopLog := context.WithCancel(context.WithoutCancel(ctx))
+	logDone := make(chan error, 1)
+	go func() { logDone <- log.Run(logCtx) }()
+	defer func() { stopLog(); <-logDone }()
+
+	var x *exchange.Exchange
+	register, err := facts.New(facts.Config{Store: db, Ring: secret.ring, Tables: func() *facts.Tables { return x.Tables() }})
+	if err != nil {
+		return err
+	}
+	mail, err := relay.New(relay.Config{Gateway: gateway.ID(cfg.Gateway), Store: db, Log: log, Sealer: secret.ring, Signer: secret.release,
+		Keys: func() envelope.Keys { return x.Registry() }, Keep: func() []gateway.MessageType { return x.Kept() }, Logger: logger})
+	if err != nil {
+		return err
+	}
+	binder, err := receipt.New(secret.release)
+	if err != nil {
+		return err
+	}
+	x, err = exchange.New(exchange.Config{Gateway: gateway.ID(cfg.Gateway), Facts: register, Log: log, Store: db, AtRest: secret.ring,
+		Mail: mail, Binder: binder, Logger: logger})
+	if err != nil {
+		return err
+	}
+	report := func(err error) { logger.Warn("a changed file was not taken; what was in force stays", "err", err) }
+	watcher, err := directory.NewWatcher(ctx, directory.Config{Path: cfg.Directory, Last: filepath.Join(cfg.State, "directory.json"),
+		Registrars: pin.Registrars, Admit: x.Register, Report: report})
+	if err != nil {
+		return fmt.Errorf("taking the directory: %w", err)
+	}
+	laws := &legislation{path: cfg.Snapshot, last: filepath.Join(cfg.State, "policy.json"), gateway: gateway.ID(cfg.Gateway),
+		officers: pin.Officers, exchange: x}
+	if err := laws.load(ctx); err != nil {
+		return fmt.Errorf("taking the policy: %w", err)
+	}
+	peers, err := authn.New(authn.Config{Gateway: gateway.ID(cfg.Gateway), Domain: cfg.Domain, Certificate: secret.tls.GetCertificate,
+		Authorities: secret.authorities.Certificates, Directory: watcher.Directory})
+	if err != nil {
+		return err
+	}
+	edge, err := cfg.edge(ctx, peers, x, log, logger, laws)
+	if err != nil {
+		return err
+	}
+	logger.Info("gateway ready", "listen", cfg.Listen, "operations", cfg.Operations)
+	g, gctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return edge.Run(gctx) })
+	g.Go(func() error { return mail.Run(gctx) })
+	g.Go(func() error { return x.Run(gctx) })
+	g.Go(func() error { return watcher.Run(gctx) })
+	g.Go(func() error { return laws.run(gctx, report) })
+	g.Go(func() error { return secret.tls.Run(gctx) })
+	g.Go(func() error { return secret.authorities.Run(gctx) })
+	g.Go(func() error { return watchLog(gctx, logDone) })
+	if err := g.Wait(); err != nil && ctx.Err() == nil {
+		return err
+	}
+	logger.Info("gateway drained")
+	return nil
+}
+
+// watchLog ends the gateway when its log has stopped: without a log nothing may
+// leave, and why it stopped is for an operator to see.
+func watchLog(ctx context.Context, done chan error) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case err := <-done:
+		done <- err // for whoever waits for the end
+		return fmt.Errorf("disclosure log stopped: %w", err)
+	}
+}
+
+func flags(args []string, stderr io.Writer) (config, pins, error) {
+	fs := flag.NewFlagSet("gateway", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	path := fs.String("config", "", "configuration `file` (JSON; see the documentation of cmd/gateway)")
+	fs.Usage = func() {
+		fmt.Fprintf(stderr, "gateway serves the agency API of a Sluss gateway.\n\nUsage:\n\n  gateway -config gateway.json\n\nTry it without a configuration of your own: gatewayctl demo\n\n")
+		fs.PrintDefaults()
+	}
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return config{}, pins{}, err
+		}
+		return config{}, pins{}, errUsage
+	}
+	if *path == "" || fs.NArg() > 0 {
+		fs.Usage()
+		return config{}, pins{}, errUsage
+	}
+	return readConfig(*path)
+}
+
+// secrets are the gateway's keys.
+type secrets struct {
+	release     *envelope.Signer
+	checkpoint  ed25519.PrivateKey
+	ring        *keys.Ring
+	tls         *keys.Pair
+	authorities *keys.Pool
+}
+
+func (c config) secrets() (s secrets, err error) {
+	key, err := keys.LoadEC(c.Keys.Release)
+	if err != nil {
+		return s, fmt.Errorf("loading release key: %w", err)
+	}
+	if s.release, err = envelope.NewSigner(key); err != nil {
+		return s, err
+	}
+	if s.checkpoint, err = keys.LoadEd25519(c.Keys.Checkpoint); err != nil {
+		return s, fmt.Errorf("loading checkpoint key: %w", err)
+	}
+	kek, err := keys.LoadKEK(c.Keys.KEK)
+	if err != nil {
+		return s, fmt.Errorf("loading key-encryption key: %w", err)
+	}
+	if err := os.MkdirAll(c.State, 0o700); err != nil {
+		return s, err
+	}
+	if s.ring, err = keys.OpenRing(filepath.Join(c.State, "ring"), kek); err != nil {
+		return s, err
+	}
+	if s.tls, err = keys.NewPair(keys.PairConfig{Certificate: c.TLS.Certificate, Key: c.TLS.Key}); err != nil {
+		return s, err
+	}
+	s.authorities, err = keys.NewPool(c.TLS.Authorities, nil)
+	return s, err
+}
+
+// edge builds the HTTPS edge on listeners that are open when it returns.
+func (c config) edge(ctx context.Context, peers *authn.Authenticator, x *exchange.Exchange, log *disclosure.Log, logger *slog.Logger, laws *legislation) (*ingress.Server, error) {
+	agencies, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	operations, err := net.Listen("tcp", c.Operations)
+	if err != nil {
+		return nil, err
+	}
+	metrics := prometheus.NewRegistry()
+	edge, err := ingress.New(ingress.Config{Peers: peers, Exchange: x, Tree: log, Published: x, Agencies: agencies, Operations: operations,
+		TLS: peers.TLS(), Gatherer: metrics, Log: logger, Limits: ingress.Limits{Rate: c.RequestsPerSecond, Burst: int(2 * c.RequestsPerSecond)},
+		Ready:  func(context.Context) error { _, err := x.InForce(); return err },
+		Reload: func(ctx context.Context) error { return laws.load(ctx) }})
+	if err != nil {
+		return nil, err
+	}
+	own := prometheus.WrapRegistererWithPrefix("gateway_", metrics)
+	for _, c := range append(edge.Metrics(), log.Metrics()...) {
+		if err := own.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return edge, errors.Join(metrics.Register(collectors.NewGoCollector()),
+		metrics.Register(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{})))
+}
