@@ -147,7 +147,7 @@ func OpenAccess(raw string, keys Keys, now time.Time) (Access, error) {
 	if err != nil {
 		return Access{}, refuse(err)
 	}
-	if err := t.verifyWith(keys, TypAccess, a.Agency.URN(), UseAccess, now); err != nil {
+	if err := t.verifyWith(keys, TypAccess, a.Agency.URN(), string(a.Gateway), now); err != nil {
 		return Access{}, refuse(err)
 	}
 	switch {

@@ -80,11 +80,7 @@ func OpenEvent(raw string, keys Keys, audience string, now time.Time) (Event, er
 	if err := o.done(); err != nil {
 		return Event{}, err
 	}
-	use := UseMessage
-	if byGateway[e.Type] {
-		use = UseRelease
-	}
-	if err := t.verifyWith(keys, TypEvent, e.Issuer, use, e.IssuedAt); err != nil {
+	if err := t.verifyWith(keys, TypEvent, e.Issuer, e.Audience, e.IssuedAt); err != nil {
 		return Event{}, err
 	}
 	switch {

@@ -43,6 +43,22 @@ func newKey(t testing.TB) partyKey {
 	return partyKey{key, s}
 }
 
+// fixedKey makes the same key for a name every time: fuzzing runs in several
+// processes, and golden files outlive them all.
+func fixedKey(t testing.TB, name string) partyKey {
+	t.Helper()
+	d := gateway.DigestOf([]byte("test key of " + name))
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := envelope.NewSigner(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return partyKey{key, s}
+}
+
 func (k partyKey) decrypter(t testing.TB) *envelope.Decrypter {
 	t.Helper()
 	d, err := envelope.NewDecrypter(k.key)
@@ -84,7 +100,8 @@ const (
 
 func newWorld(t testing.TB) *world {
 	w := &world{
-		sender: newKey(t), other: newKey(t), release: newKey(t), seal: newKey(t), sealOther: newKey(t), access: newKey(t),
+		sender: fixedKey(t, "sender"), other: fixedKey(t, "other"), release: fixedKey(t, "release"),
+		seal: fixedKey(t, "seal"), sealOther: fixedKey(t, "seal of another role"), access: fixedKey(t, "access"),
 		keys: register{},
 	}
 	w.keys.add(police.URN(), envelope.UseMessage, w.sender.Public())

@@ -35,26 +35,13 @@ func open(raw []byte, keys Keys, now time.Time) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	iss := m.claims.Issuer.URN()
-	if err := m.token.jws.verifyWith(keys, TypMessage, iss, UseMessage, now); err != nil {
+	if err := m.token.jws.verifyWith(keys, TypMessage, m.claims.Issuer.URN(), m.claims.Audience, now); err != nil {
 		return Message{}, err
 	}
 	if err := m.claims.check(now, MaxAge); err != nil {
 		return Message{}, err
 	}
 	return m, nil
-}
-
-// verifyWith resolves the key and verifies typ, kid and signature.
-func (t *jws) verifyWith(keys Keys, typ, iss string, use Use, at time.Time) error {
-	if t.header.Type != typ {
-		return fmt.Errorf("%w: want %s", ErrType, typ)
-	}
-	key, err := keys.Key(iss, t.header.KeyID, use, at)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrKey, err)
-	}
-	return t.verifyAs(typ, key)
 }
 
 // check judges the times of a message at the given time: design limits on age

@@ -30,8 +30,10 @@ func parseMessage(raw []byte) (Message, error) {
 			gate = append(gate, d)
 		}
 	}
-	m.gate, err = readGate(gate)
-	return m, err
+	if m.gate, err = readGate(gate); err != nil {
+		return Message{}, err
+	}
+	return m, nil
 }
 
 // gateway reports whether d lies directly in "gate"; all others that do not

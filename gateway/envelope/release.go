@@ -82,17 +82,20 @@ func OpenRelease(raw []byte, keys Keys, want Expect, now time.Time) (Received, e
 	if err := r.check(want, now); err != nil {
 		return Received{}, err
 	}
-	return r, r.given(t)
+	if err := r.given(t); err != nil {
+		return Received{}, err
+	}
+	return r, nil
 }
 
 // verifyRelease verifies both signatures: each key as of the moment that it
 // was used at, by the claims it signed.
 func verifyRelease(t *SDJWT, r Received, keys Keys) error {
 	c := r.claims
-	if err := t.jws.verifyWith(keys, TypMessage, c.Issuer.URN(), UseMessage, c.IssuedAt); err != nil {
+	if err := t.jws.verifyWith(keys, TypMessage, c.Issuer.URN(), c.Audience, c.IssuedAt); err != nil {
 		return fmt.Errorf("message: %w", err)
 	}
-	if err := t.binding.verifyWith(keys, TypKeyBinding, string(c.Gateway), UseRelease, r.binding.IssuedAt); err != nil {
+	if err := t.binding.verifyWith(keys, TypKeyBinding, string(c.Gateway), r.binding.Audience.URN(), r.binding.IssuedAt); err != nil {
 		return fmt.Errorf("%w: %w", ErrKeyBinding, err)
 	}
 	return nil
