@@ -43,7 +43,7 @@ than a third of its 30 days left. Nothing in DIR may ever meet real data.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg.Dir = args[0]
 			var err error
-			if cfg.Snapshot, err = snapshot.Read(policies.FS, policy.EngineVersion()); err != nil {
+			if cfg.Snapshot, err = snapshot.Read(policies.FS, policy.Engine()); err != nil {
 				return fmt.Errorf("reading the policy in this program: %w", err)
 			}
 			result, err := dev.Make(cfg)
