@@ -212,11 +212,18 @@ func (f *fsck) messages() error {
 		if err != nil || !ok {
 			return err
 		}
-		if e1.Message != m.ID || e1.Discloser != m.Issuer || e1.Type != m.Type || e1.Digest == nil || *e1.Digest != m.Digest {
+		issuer, to := e1.Discloser, e1.Recipient
+		if e1.Kind == RequestReceived { // sent by who is to receive, to who is to disclose
+			issuer, to = to, issuer
+		}
+		if e1.Message != m.ID || issuer != m.Issuer || e1.Type != m.Type || e1.Digest == nil || *e1.Digest != m.Digest {
 			f.find("message %s: not the one that entry %d took in", m.ID, entry)
 		}
-		if e1.Kind == MessageAccepted && (e1.Recipient != m.To || !m.Issued.Equal(time.Unix(e1.Issued, 0)) || !m.Expires.Equal(time.Unix(e1.Expires, 0))) {
-			f.find("message %s: recipient or times are not those of entry %d", m.ID, entry)
+		if e1.Kind != StatementAdmitted && to != m.To {
+			f.find("message %s: recipient is not that of entry %d", m.ID, entry)
+		}
+		if e1.Kind == MessageAccepted && (!m.Issued.Equal(time.Unix(e1.Issued, 0)) || !m.Expires.Equal(time.Unix(e1.Expires, 0))) {
+			f.find("message %s: times are not those of entry %d", m.ID, entry)
 		}
 		if f.o.Token != nil && m.Key != "" {
 			if d, err := f.o.Token(m); err != nil || d != m.Digest {

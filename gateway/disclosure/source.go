@@ -164,7 +164,7 @@ func (l *Log) Resource(ctx context.Context, path string) (Resource, error) {
 		body, err = l.Bundle(ctx, index, width)
 	} else {
 		n, perr := strconv.ParseUint(level, 10, 6)
-		if perr != nil {
+		if perr != nil || strconv.FormatUint(n, 10) != level {
 			return Resource{}, store.ErrNotFound
 		}
 		body, err = l.Tile(ctx, n, index, width)
