@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/binary"
@@ -74,13 +75,14 @@ func OpenRing(dir string, kek []byte) (*Ring, error) {
 	return r, nil
 }
 
-// Encrypt returns plaintext encrypted under the key of the agency, the class
+// Encrypt returns plaintext encrypted under the key of the agency (""
+// is the gateway itself), the class
 // ("message", "facts", …) and the month of at, and that key's name. aad is
 // bound to the ciphertext but not part of it: give what identifies the row, so
 // that a ciphertext moved to another row does not open. It is at most 28 bytes
 // longer than the plaintext.
 func (r *Ring) Encrypt(agency gateway.AgencyID, class string, at time.Time, plaintext, aad []byte) (ciphertext []byte, key string, err error) {
-	name := keyName{agency, class, at.UTC().Format(monthLayout)}
+	name := keyName{cmp.Or(agency, ownName), class, at.UTC().Format(monthLayout)}
 	key = name.String()
 	if name, err = parseKeyName(key); err != nil {
 		return nil, "", err

@@ -137,8 +137,8 @@ func TestRingNames(t *testing.T) {
 	if _, _, err := r.Encrypt("../police", "message", november, secret, aad); !errors.Is(err, keys.ErrName) {
 		t.Errorf("agency: got %v, want %v", err, keys.ErrName)
 	}
-	if _, _, err := r.Encrypt("", "message", november, secret, aad); !errors.Is(err, keys.ErrName) {
-		t.Errorf("no agency: got %v, want %v", err, keys.ErrName)
+	if _, key, err := r.Encrypt("", "message", november, secret, aad); err != nil || key != "gateway/message/2026-11" {
+		t.Errorf("the gateway's own: got key %q, %v", key, err)
 	}
 }
 

@@ -25,6 +25,9 @@ const (
 	macFile     = "mac" + keySuffix
 )
 
+// ownName stands in names for the gateway itself, which is no agency.
+const ownName = "gateway"
+
 var class = regexp.MustCompile(`^[a-z0-9_-]{1,32}$`)
 
 // keyName is the parsed name of an at-rest key.
@@ -45,6 +48,9 @@ func parseKeyName(s string) (keyName, error) {
 		return keyName{}, ErrName
 	}
 	agency, err := gateway.ParseAgency(parts[0])
+	if parts[0] == ownName {
+		agency, err = ownName, nil
+	}
 	if err != nil {
 		return keyName{}, ErrName
 	}
