@@ -226,7 +226,6 @@ type shape struct {
 
 // samples are values for the patterns in use.
 var samples = map[string]string{
-	`^(none|municipality:[A-Za-z0-9-]{1,32})$`: "none",
 	`^[A-Za-z0-9_-]{21}[AQgw]$`:                ref,
 	`^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$`:    strings.Repeat("A", 43),
 	`^[A-Za-z0-9_-]{1,32}$`:                    "c1",

@@ -82,7 +82,7 @@ func TestLoad(t *testing.T) {
 		{"another class, document and all", m04, `"x-class": "INT"`, `"x-class": "RDT"`, nil},
 		{"a field means two things", "message_types/exit.emergency_access.schema.json", `"x-class": "ID"`, `"x-class": "CAS"`, catalogue.ErrType},
 
-		{"statement whose number may be left out", state, `"required": ["seq"]`, `"required": []`, catalogue.ErrTable},
+		{"statement whose number may be left out", state, `"required": ["seq", `, `"required": [`, catalogue.ErrTable},
 		{"table under two keys", roles, `{`, `{"x": 1,`, catalogue.ErrTable},
 		{"table under another key", roles, `"roles"`, `"role"`, catalogue.ErrTable},
 		{"unknown member of a role", roles, `"decides"`, `"decide"`, catalogue.ErrTable},
