@@ -14,6 +14,7 @@
 //	gateway/control.key release.key  statements, key bindings
 //	gateway/checkpoint.key           Ed25519, signs the log's checkpoints
 //	gateway/kek                      wraps the keys of the store (package keys)
+//	gateway/gateway.json             configuration: gateway -config gateway/gateway.json
 //	gateway/pins.json                registrars, officers and log key, as every client pins them
 //	registrars/1.key 2.key           countersign statements
 //	officers/1.key 2.key             approve policy snapshots
@@ -59,7 +60,9 @@ type Config struct {
 	// Gateway is the name of the gateway: urn:sluss:gateway:<name>, and
 	// <name>.sluss/log of its log. Default "dev".
 	Gateway string
-	// URL is where clients find the gateway. Default https://localhost:8443.
+	// URL is where clients find the gateway, which listens on its port on
+	// 127.0.0.1, and for operations on the next. Default
+	// https://localhost:8443.
 	URL string
 	// Domain is the SPIFFE trust domain. Default "sluss.test".
 	Domain string
@@ -125,7 +128,7 @@ func Make(cfg Config) (Result, error) {
 	}
 	w := &world{cfg: cfg, id: id, now: cfg.Now.Truncate(time.Second), stated: map[string]stated{}}
 	w.result = Result{Dir: cfg.Dir, Made: []string{}, Renewed: []string{}}
-	for _, step := range []func() error{w.authorities, w.persons, w.gateway, w.recall, w.parties, w.publish, w.approve, w.explain} {
+	for _, step := range []func() error{w.authorities, w.persons, w.gateway, w.configure, w.recall, w.parties, w.publish, w.approve, w.explain} {
 		if err := step(); err != nil {
 			return w.result, err
 		}
@@ -180,12 +183,15 @@ func (w *world) gateway() error {
 		return err
 	}
 	w.pins.Gateway = w.id
-	w.pins.Log, err = note.NewEd25519VerifierKey(w.cfg.Gateway+".sluss/log", checkpoint.Public().(ed25519.PublicKey))
+	w.pins.Log, err = note.NewEd25519VerifierKey(w.log(), checkpoint.Public().(ed25519.PublicKey))
 	if err != nil {
 		return fmt.Errorf("naming the log: %w", err)
 	}
 	return w.writeJSON("gateway/pins.json", w.pins)
 }
+
+// log is the name of the gateway's log.
+func (w *world) log() string { return w.cfg.Gateway + ".sluss/log" }
 
 // approve has both officers approve the policy snapshot, and packs it.
 func (w *world) approve() error {

@@ -396,6 +396,10 @@ func TestMakeRefuses(t *testing.T) {
 		"no directory":       func(c *dev.Config) { c.Dir = "" },
 		"name of no gateway": func(c *dev.Config) { c.Gateway = "a b" },
 		"no life":            func(c *dev.Config) { c.Life = time.Second },
+		"plain HTTP":         func(c *dev.Config) { c.URL = "http://localhost:8443" },
+		"no host":            func(c *dev.Config) { c.URL = "https:///" },
+		"path":               func(c *dev.Config) { c.URL = "https://localhost/a" },
+		"port too high":      func(c *dev.Config) { c.URL = "https://localhost:65535" },
 	} {
 		cfg := w.cfg
 		spoil(&cfg)

@@ -10,7 +10,8 @@ snapshot.json             the policy, with the approvals of both legal officers;
                           run "gatewayctl certs dev" again to start the chain anew
 ca/                       root, systems (client certificates), gateways (server
                           certificates): .pem and .key
-gateway/                  tls.pem tls.key      server certificate
+gateway/                  gateway.json         configuration: gateway -config gateway/gateway.json
+                          tls.pem tls.key      server certificate
                           control.key          signs the gateway's statements
                           release.key          signs what is released
                           checkpoint.key       signs the log's checkpoints (Ed25519)
