@@ -80,18 +80,21 @@ func (l *ledger) marking(s *said, b *attributesBody) error {
 // investigation is a municipality's own child investigation: it opens others'
 // data to it, so it counts towards those who have countersigned.
 func (l *ledger) investigation(s *said, b *attributesBody) error {
-	if b.Investigation == nil {
+	if b.Investigating == nil {
 		return nil
 	}
-	if err := l.may(s, "child_investigation", false); err != nil {
+	if err := l.may(s, "child_investigations", false); err != nil {
 		return err
+	}
+	if slices.ContainsFunc(*b.Investigating, func(a agency) bool { return gateway.AgencyID(a) != s.Issuer }) {
+		return fmt.Errorf("%w: an investigation of another municipality", ErrAuthority)
 	}
 	mine := func(i Investigation) bool { return i.Municipality == s.Issuer }
 	l.person.Investigations = slices.DeleteFunc(l.person.Investigations, mine)
-	if !*b.Investigation {
+	if len(*b.Investigating) == 0 {
 		return nil
 	}
-	waits := l.wait(s, "child_investigation", opensToStater, nil, func(with gateway.AgencyID, as Footing) {
+	waits := l.wait(s, "child_investigations", opensToStater, nil, func(with gateway.AgencyID, as Footing) {
 		i := slices.IndexFunc(l.person.Investigations, mine)
 		if i < 0 {
 			return
@@ -113,13 +116,13 @@ func (l *ledger) guardians(s *said, b *attributesBody) error {
 	if l.may(s, "guardians", false) == nil {
 		clear(l.person.Guardians)
 		for _, g := range *b.Guardians {
-			l.person.Guardians[gateway.Ref(g.Guardian)] = Guardian{Blocked: *g.Blocked, Maturity: maturity(g.Maturity)}
+			l.person.Guardians[gateway.Ref(g.Guardian)] = Guardian{Blocked: *g.Blocked, Maturity: g.Maturity}
 		}
 		return nil
 	}
 	for _, g := range *b.Guardians {
 		known := l.person.Guardians[gateway.Ref(g.Guardian)]
-		narrows := *g.Blocked && (maturity(g.Maturity) == known.Maturity || g.Maturity == "none")
+		narrows := *g.Blocked && (g.Maturity == known.Maturity || g.Maturity == "")
 		if err := l.may(s, "guardians", narrows); err != nil {
 			return fmt.Errorf("blocking a guardian: %w", err)
 		}
@@ -127,11 +130,4 @@ func (l *ledger) guardians(s *said, b *attributesBody) error {
 		l.person.Guardians[gateway.Ref(g.Guardian)] = known
 	}
 	return nil
-}
-
-func maturity(s string) string {
-	if s == "none" {
-		return ""
-	}
-	return s
 }

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -191,50 +192,42 @@ func (b *closureBody) check(*statement, *Tables) error {
 	return nil
 }
 
+// caseBody is a case in full: what is left out is not so.
 type caseBody struct {
-	State       *string   `json:"state"`
-	Parties     *[]agency `json:"parties"`
-	Responsible optional  `json:"responsible_municipality"`
-	Receiving   optional  `json:"receiving_municipality"`
-	Previous    *[]agency `json:"previous_municipalities"`
-	AcuteStay   optional  `json:"acute_stay_municipality"`
-	Claim       *string   `json:"responsibility_claim"`
+	State       string   `json:"state"`
+	Parties     []agency `json:"parties"`
+	Responsible agency   `json:"responsible_municipality"`
+	Receiving   agency   `json:"receiving_municipality"`
+	Previous    []agency `json:"previous_municipalities"`
+	AcuteStay   agency   `json:"acute_stay_municipality"`
+	Claim       string   `json:"claim_source"`
 }
 
 func (b *caseBody) locate(s *statement) (string, string) { return stateOfPerson(s.Subject), "case" }
 
 func (b *caseBody) check(*statement, *Tables) error {
-	var errs []error
-	if b.State != nil {
-		errs = append(errs, oneOf("state", *b.State, "open", "closed"))
-	}
-	if b.Claim != nil {
-		errs = append(errs, oneOf("responsibility_claim", *b.Claim, "case", "population_register", "none"))
-	}
-	towns := []gateway.AgencyID{b.Receiving.agency, b.AcuteStay.agency, b.Responsible.agency}
-	if b.Previous != nil {
-		towns = append(towns, agencies(*b.Previous)...)
-	}
-	for _, a := range towns {
-		if a != "" && a.Kind() != gateway.Municipality {
-			errs = append(errs, fmt.Errorf("%w: a municipality is one", ErrStatement))
+	for _, a := range append([]agency{b.Responsible, b.Receiving, b.AcuteStay}, b.Previous...) {
+		if a != "" && gateway.AgencyID(a).Kind() != gateway.Municipality {
+			return fmt.Errorf("%w: a municipality is one", ErrStatement)
 		}
 	}
-	if b.Responsible.stated && b.Responsible.agency == "" {
-		errs = append(errs, fmt.Errorf("%w: responsibility passes to a municipality, not to nobody", ErrStatement))
+	if b.Responsible == "" || len(b.Parties) == 0 {
+		return fmt.Errorf("%w: a case without a required member", ErrStatement)
 	}
-	return errors.Join(errs...)
+	return errors.Join(
+		oneOf("state", b.State, "open", "closed"),
+		oneOf("claim_source", b.Claim, "case", "population_register", ""))
 }
 
 type attributesBody struct {
-	Birth         Date     `json:"birth_date"`
-	Adult         *bool    `json:"adult"`
-	Marking       *Marking `json:"protection_marking"`
-	Hidden        *bool    `json:"place_hidden"`
-	Threat        *bool    `json:"elevated_threat"`
-	Security      *bool    `json:"psw"`
-	SisCare       *bool    `json:"in_sis_care"`
-	Investigation *bool    `json:"child_investigation"`
+	Birth         Date      `json:"birth_date"`
+	Adult         *bool     `json:"adult"`
+	Marking       *Marking  `json:"protection_marking"`
+	Hidden        *bool     `json:"place_hidden"`
+	Threat        *bool     `json:"elevated_threat"`
+	Security      *bool     `json:"psw"`
+	SisCare       *bool     `json:"in_sis_care"`
+	Investigating *[]agency `json:"child_investigations"`
 	Guardians     *[]struct {
 		Guardian ref    `json:"guardian"`
 		Blocked  *bool  `json:"blocked"`
@@ -262,7 +255,7 @@ func (b *attributesBody) check(s *statement, t *Tables) error {
 			if g.Guardian == "" || g.Blocked == nil {
 				errs = append(errs, fmt.Errorf("%w: a guardian without a required member", ErrStatement))
 			}
-			errs = append(errs, oneOf("maturity_decision", g.Maturity, "none", "child_alone", "joint", "guardian_alone"))
+			errs = append(errs, oneOf("maturity_decision", g.Maturity, "child_alone", "joint", "guardian_alone", ""))
 		}
 	}
 	return errors.Join(errs...)
@@ -272,12 +265,11 @@ func (b *attributesBody) check(s *statement, t *Tables) error {
 var markings = map[Marking]int{Unmarked: 1, Flagged: 2, HiddenAddress: 3, NewIdentity: 4}
 
 type assignmentBody struct {
-	ID           ref    `json:"assignment_id"`
-	Municipality agency `json:"municipality"`
-	Provider     agency `json:"provider"`
-	Contract     ref    `json:"contract_ref"`
-	Housing      *bool  `json:"housing"`
-	Status       string `json:"status"`
+	ID       ref    `json:"assignment_id"`
+	Provider agency `json:"provider"`
+	Contract ref    `json:"contract_ref"`
+	Housing  *bool  `json:"housing"`
+	Status   string `json:"status"`
 }
 
 func (b *assignmentBody) locate(s *statement) (string, string) {
@@ -285,30 +277,30 @@ func (b *assignmentBody) locate(s *statement) (string, string) {
 }
 
 func (b *assignmentBody) check(*statement, *Tables) error {
-	if b.ID == "" || b.Housing == nil || gateway.AgencyID(b.Municipality).Kind() != gateway.Municipality ||
-		gateway.AgencyID(b.Provider).Kind() != gateway.Provider {
+	if b.ID == "" || b.Contract == "" || b.Housing == nil || gateway.AgencyID(b.Provider).Kind() != gateway.Provider {
 		return fmt.Errorf("%w: an assignment without a required member", ErrStatement)
 	}
 	return oneOf("status", b.Status, "active", "ended")
 }
 
 type userBody struct {
-	User       ref          `json:"user"`
-	Role       gateway.Role `json:"role"`
-	Status     string       `json:"status"`
-	Conflict   *bool        `json:"conflict_of_interest"`
-	RecordedBy ref          `json:"recorded_by"`
+	User          ref    `json:"user"`
+	Agency        agency `json:"agency"` // of the user; "" for the stater
+	Assigned      *bool  `json:"assigned"`
+	Conflict      *bool  `json:"coi"`
+	ReadElsewhere *bool  `json:"read_elsewhere"`
 }
 
 func (b *userBody) locate(s *statement) (string, string) {
-	return stateOfUser(s.Issuer, gateway.Ref(b.User)), "person:" + string(s.Subject) + ":" + string(b.Role)
+	of := cmp.Or(gateway.AgencyID(b.Agency), s.Issuer)
+	return stateOfUser(of, gateway.Ref(b.User)), "person:" + string(s.Subject)
 }
 
 func (b *userBody) check(*statement, *Tables) error {
-	if b.User == "" || b.Role == "" || b.Conflict == nil || b.RecordedBy == "" {
+	if b.User == "" || b.Assigned == nil || b.Conflict == nil || b.ReadElsewhere == nil {
 		return fmt.Errorf("%w: an assignment of a user without a required member", ErrStatement)
 	}
-	return oneOf("status", b.Status, "assigned", "ended")
+	return nil
 }
 
 type countersignBody struct {

@@ -8,68 +8,50 @@ import (
 	"sluss/gateway"
 )
 
-// caseState is about the case and who is responsible for it. Only the
-// responsible municipality says so, before there is one the municipality that
-// opens the case; any municipality says what it claims.
+// caseState is about the case and who is responsible for it. The responsible
+// municipality says so in full, before there is one the municipality that opens
+// the case. Of any other municipality's word only that counts which is about
+// itself: that it takes over, and what it claims.
 func (l *ledger) caseState(s *said, b *caseBody) error {
-	if l.opens(s) {
-		return l.openCase(s, b)
-	}
-	if l.person.Case.State == "" {
+	c := &l.person.Case
+	opens := l.opens(s)
+	if c.State == "" && !opens {
 		return fmt.Errorf("%w: nobody has opened the case", ErrAuthority)
 	}
-	c := &l.person.Case
-	members := []struct {
-		name   gateway.Field
-		stated bool
-		set    func()
-	}{
-		{"state", b.State != nil, func() { c.State = *b.State }},
-		{"parties", b.Parties != nil, func() { c.Parties = agencies(*b.Parties) }},
-		{"receiving_municipality", b.Receiving.stated, func() { c.Receiving = b.Receiving.agency }},
-		{"previous_municipalities", b.Previous != nil, func() { c.Previous = agencies(*b.Previous) }},
-		{"acute_stay_municipality", b.AcuteStay.stated, func() { c.AcuteStay = b.AcuteStay.agency }},
-	}
-	for _, m := range members {
-		if !m.stated {
-			continue
+	to := gateway.AgencyID(b.Responsible)
+	if !opens && s.Issuer != c.Responsible {
+		if to != s.Issuer && to != c.Responsible {
+			return fmt.Errorf("%w: responsibility of another municipality", ErrAuthority)
 		}
-		if err := l.may(s, m.name, false); err != nil {
+		if err := l.claim(s, b); err != nil {
 			return err
 		}
-		m.set()
+		return l.responsible(s, to)
 	}
-	if c.Waits == s.Issuer && b.Parties != nil {
-		l.waitForParty(s)
-	}
-	if err := l.claim(s, b); err != nil || !b.Responsible.stated {
-		return err
-	}
-	return l.responsible(s, b.Responsible.agency)
-}
-
-// openCase makes the municipality that opens a case the one to state facts
-// about the person; until another party agrees it gains nothing by its own
-// word.
-func (l *ledger) openCase(s *said, b *caseBody) error {
-	for _, member := range []gateway.Field{"state", "parties", "responsible_municipality"} {
+	for _, member := range []gateway.Field{"state", "parties", "receiving_municipality", "previous_municipalities", "acute_stay_municipality"} {
+		if _, stated := s.Fields[member]; !stated {
+			continue
+		}
 		if err := l.may(s, member, false); err != nil {
 			return err
 		}
 	}
-	if b.Parties == nil {
-		return fmt.Errorf("%w: a case is opened with its parties", ErrStatement)
+	c.State, c.Parties, c.Previous = b.State, agencies(b.Parties), agencies(b.Previous)
+	c.Receiving, c.AcuteStay = gateway.AgencyID(b.Receiving), gateway.AgencyID(b.AcuteStay)
+	if opens {
+		c.Responsible = s.Issuer
 	}
-	c := &l.person.Case
-	c.State, c.Responsible, c.Parties = *b.State, s.Issuer, agencies(*b.Parties)
-	c.Receiving, c.AcuteStay = b.Receiving.agency, b.AcuteStay.agency
-	if b.Previous != nil {
-		c.Previous = agencies(*b.Previous)
+	if opens || c.Waits == s.Issuer {
+		l.waitForParty(s)
 	}
-	l.waitForParty(s)
-	return l.claim(s, b)
+	if err := l.claim(s, b); err != nil {
+		return err
+	}
+	return l.responsible(s, to)
 }
 
+// waitForParty lets the municipality that opened the case gain nothing by its
+// own word until another party agrees.
 func (l *ledger) waitForParty(s *said) {
 	c := &l.person.Case
 	if l.wait(s, "parties", addsStater, nil, func(gateway.AgencyID, Footing) { c.Waits = "" }) {
@@ -81,33 +63,30 @@ func (l *ledger) waitForParty(s *said) {
 // contested at once, and gives the municipality a relation to the person when
 // somebody else agrees.
 func (l *ledger) claim(s *said, b *caseBody) error {
-	if b.Claim == nil {
-		return nil
-	}
-	if err := l.may(s, "responsibility_claim", false); err != nil {
-		return err
-	}
 	c := &l.person.Case
 	c.Claims = slices.DeleteFunc(c.Claims, func(cl Claim) bool { return cl.Municipality == s.Issuer })
-	if *b.Claim == "none" {
+	if b.Claim == "" {
 		return nil
 	}
-	waits := c.Responsible != s.Issuer && l.wait(s, "responsibility_claim", opensToStater, nil, func(gateway.AgencyID, Footing) {
+	if err := l.may(s, "claim_source", false); err != nil {
+		return err
+	}
+	waits := c.Responsible != s.Issuer && l.wait(s, "claim_source", opensToStater, nil, func(gateway.AgencyID, Footing) {
 		for i := range c.Claims {
 			c.Claims[i].Pending = c.Claims[i].Pending && c.Claims[i].Municipality != s.Issuer
 		}
 	})
-	c.Claims = append(c.Claims, Claim{Municipality: s.Issuer, Source: *b.Claim, Pending: waits})
+	c.Claims = append(c.Claims, Claim{Municipality: s.Issuer, Source: b.Claim, Pending: waits})
 	return nil
 }
 
 // responsible is a change of responsibility: it counts when the municipality
 // that hands over and the one that takes over have both stated it.
 func (l *ledger) responsible(s *said, to gateway.AgencyID) error {
-	if err := l.may(s, "responsible_municipality", false); err != nil {
-		return err
-	}
 	from := l.person.Case.Responsible
+	if m := l.moves[s.Issuer]; m != nil && to == from { // who would take over has changed its mind
+		m.new = false
+	}
 	if s.Issuer == from { // who hands over has changed its mind about anybody else
 		for _, m := range l.moves {
 			m.old = false
@@ -115,6 +94,9 @@ func (l *ledger) responsible(s *said, to gateway.AgencyID) error {
 	}
 	if to == from {
 		return nil
+	}
+	if err := l.may(s, "responsible_municipality", false); err != nil {
+		return err
 	}
 	m := l.moves[to]
 	if m == nil {
@@ -165,13 +147,13 @@ func (l *ledger) closure(s *said) error {
 func (l *ledger) claims() []Claim {
 	c := l.person.Case
 	out := slices.Clone(c.Claims)
-	for _, to := range slices.Sorted(maps.Keys(l.moves)) {
-		if m := l.moves[to]; m.new && !m.old {
-			out = append(out, Claim{Municipality: to, Source: "case", Pending: true})
-		}
-	}
 	has := func(a gateway.AgencyID) bool {
 		return slices.ContainsFunc(out, func(cl Claim) bool { return cl.Municipality == a })
+	}
+	for _, to := range slices.Sorted(maps.Keys(l.moves)) {
+		if m := l.moves[to]; m.new && !m.old && !has(to) {
+			out = append(out, Claim{Municipality: to, Source: "case", Pending: true})
+		}
 	}
 	if len(out) > 0 && !has(c.Responsible) {
 		out = append(out, Claim{Municipality: c.Responsible, Source: "case"})

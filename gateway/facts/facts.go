@@ -98,7 +98,7 @@ type reading struct {
 	tables   *Tables
 	person   Person
 	provider Provider
-	users    map[userKey]userState
+	users    map[gateway.Ref]User
 }
 
 // New returns a Register over a store.
@@ -195,7 +195,7 @@ func (w *World) add(q Question, name string, r reading) {
 	case name == stateOfProvider(q.Actor.Agency):
 		w.Provider = r.provider
 	case q.Actor.User != "" && name == stateOfUser(q.Actor.Agency, q.Actor.User):
-		w.User = userIn(r.users, q.Subject, q.Actor.Role)
+		w.User = r.users[q.Subject]
 	default:
 		if w.Others == nil {
 			w.Others = map[gateway.Ref]Person{}

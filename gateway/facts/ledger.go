@@ -23,7 +23,7 @@ type ledger struct {
 	moves    map[gateway.AgencyID]*move         // by the municipality that takes over
 	waiting  []*waiting
 	vettings map[gateway.AgencyID]*vettingBody
-	users    map[userKey]userState
+	users    map[gateway.Ref]User // by person
 	seq      map[seqKey]int64
 }
 
@@ -60,7 +60,7 @@ func newLedger(t *Tables) *ledger {
 		excluded: map[gateway.Ref][]gateway.AgencyID{},
 		moves:    map[gateway.AgencyID]*move{},
 		vettings: map[gateway.AgencyID]*vettingBody{},
-		users:    map[userKey]userState{},
+		users:    map[gateway.Ref]User{},
 		seq:      map[seqKey]int64{},
 	}
 }
@@ -143,7 +143,7 @@ func (l *ledger) stands(who gateway.AgencyID, f Footing, s *said) bool {
 		return who == c.Responsible || l.opens(s) && who == s.Issuer
 	case newMunicipality:
 		b, ok := s.body.(*caseBody)
-		return ok && b.Responsible.agency == who
+		return ok && gateway.AgencyID(b.Responsible) == who
 	case oldMunicipality:
 		return c.Responsible != "" && c.Responsible == who
 	case party:
@@ -160,7 +160,7 @@ func (l *ledger) stands(who gateway.AgencyID, f Footing, s *said) bool {
 func (l *ledger) opens(s *said) bool {
 	b, ok := s.body.(*caseBody)
 	return ok && l.person.Case.State == "" && s.Issuer.Kind() == gateway.Municipality &&
-		b.Responsible.agency == s.Issuer && b.State != nil && *b.State == "open"
+		gateway.AgencyID(b.Responsible) == s.Issuer && b.State == "open"
 }
 
 // wait keeps a member until others agree, if the table asks for that on

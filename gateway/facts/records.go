@@ -129,8 +129,8 @@ func (l *ledger) assignment(s *said, b *assignmentBody) error {
 	}
 	id := gateway.Ref(b.ID)
 	old, exists := l.assigned[id]
-	if gateway.AgencyID(b.Municipality) != s.Issuer || exists && old.Municipality != s.Issuer {
-		return fmt.Errorf("%w: another municipality's assignment", ErrAuthority)
+	if s.Issuer.Kind() != gateway.Municipality || exists && old.Municipality != s.Issuer {
+		return fmt.Errorf("%w: an assignment is its municipality's", ErrAuthority)
 	}
 	l.assigned[id] = Assignment{ID: id, Municipality: s.Issuer, Provider: gateway.AgencyID(b.Provider), Housing: *b.Housing && b.Status == "active"}
 	return nil
@@ -172,36 +172,16 @@ func (l *ledger) provider() Provider {
 	return p
 }
 
-// userKey and userState are about one user, who may have several roles.
-type userKey struct {
-	subject gateway.Ref
-	role    gateway.Role
-}
-
-type userState struct{ assigned, conflict bool }
-
+// user is what a user's agency says of the user in respect of one person.
 func (l *ledger) user(s *said, b *userBody) error {
 	if err := l.may(s, "*", false); err != nil {
 		return err
 	}
-	if b.RecordedBy == b.User {
-		return fmt.Errorf("%w: nobody assigns himself", ErrAuthority)
+	if b.Agency != "" && gateway.AgencyID(b.Agency) != s.Issuer {
+		return fmt.Errorf("%w: another agency's user", ErrAuthority)
 	}
-	if !l.tables.belongs(b.Role, s.Issuer) {
-		return fmt.Errorf("%w: the user's role is not one of the agency's", ErrAuthority)
-	}
-	l.users[userKey{s.Subject, b.Role}] = userState{assigned: b.Status == "assigned", conflict: *b.Conflict}
+	l.users[s.Subject] = User{Assigned: *b.Assigned, Conflict: *b.Conflict, ReadElsewhere: *b.ReadElsewhere}
 	return nil
-}
-
-// userIn returns what is stated about the user in respect of a person: the
-// assignment in this role, a conflict of interest in any.
-func userIn(users map[userKey]userState, subject gateway.Ref, role gateway.Role) User {
-	u := User{Assigned: users[userKey{subject, role}].assigned}
-	for k, v := range users {
-		u.Conflict = u.Conflict || k.subject == subject && v.conflict
-	}
-	return u
 }
 
 // result is the person as all statements together describe it.

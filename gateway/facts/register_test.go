@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -50,12 +51,27 @@ type book struct {
 	last   facts.Statement // taken or refused last
 }
 
-func open(t testing.TB) *book {
-	t.Helper()
-	ring, err := keys.OpenRing(t.TempDir(), make([]byte, 32))
-	if err != nil {
-		t.Fatal(err)
+// ring is shared by the tests: each key that a ring makes is synced to disk.
+var ring *keys.Ring
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "facts")
+	if err == nil {
+		ring, err = keys.OpenRing(dir, make([]byte, 32))
 	}
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+func open(t testing.TB) *book { return openWith(t, ring) }
+
+func openWith(t testing.TB, ring *keys.Ring) *book {
+	t.Helper()
+	var err error
 	b := &book{t: t, rows: &rows{states: map[string]store.State{}, statements: map[string][]store.Statement{}}, tables: tables(t), now: noon}
 	b.reg, err = facts.New(facts.Config{Store: b.rows, Ring: ring, Tables: func() *facts.Tables { return b.tables }})
 	if err != nil {
@@ -146,7 +162,6 @@ func code(err error) gateway.Code {
 
 // The statements that make the good world.
 const (
-	caseOpen   = `{"state": "open", "parties": ["police", "municipality:0180", "region:01"], "responsible_municipality": "municipality:0180"}`
 	attributes = `{"adult": true, "protection_marking": "none", "place_hidden": false, "in_sis_care": false}`
 )
 
@@ -168,6 +183,10 @@ func decisionWith(change map[string]any) string {
 	}, change)
 }
 
+func caseWith(change map[string]any) string {
+	return with(map[string]any{"state": "open", "parties": []any{police, townA, region}, "responsible_municipality": townA}, change)
+}
+
 // with returns good, changed; nil removes.
 func with(good, change map[string]any) string {
 	maps.Copy(good, change)
@@ -182,15 +201,19 @@ func with(good, change map[string]any) string {
 // goodBook states a case in A that another party has agreed to, and what A and
 // the police say about the person.
 func goodBook(t testing.TB) *book {
-	b := open(t)
-	s := b.must(townA, worker, "exit.case_state", caseOpen)
+	t.Helper()
+	return open(t).good()
+}
+
+func (b *book) good() *book {
+	b.t.Helper()
+	s := b.must(townA, worker, "exit.case_state", caseWith(nil))
 	if err := b.agree(police, coord, s); err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	b.must(townA, worker, "exit.person_attributes", attributes)
 	b.must(police, security, "exit.person_attributes", `{"psw": false, "elevated_threat": false}`)
-	b.must(townA, worker, "exit.user_assignment", with(map[string]any{"user": user, "role": worker, "status": "assigned",
-		"conflict_of_interest": false, "recorded_by": decider}, nil))
+	b.must(townA, worker, "exit.user_assignment", userWith(nil))
 	return b
 }
 
@@ -246,7 +269,11 @@ func TestUnknownPerson(t *testing.T) {
 // known any more, warm or cold.
 func TestTampered(t *testing.T) {
 	name := "person:" + string(person)
-	var old *book
+	another, err := keys.OpenRing(t.TempDir(), make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := openWith(t, another).good()
 	tests := []struct {
 		name  string
 		alter func(b *book)
@@ -267,7 +294,6 @@ func TestTampered(t *testing.T) {
 		{"a negative version", func(b *book) { s := b.rows.states[name]; s.Version = -1; b.rows.states[name] = s }},
 	}
 	for _, tt := range tests {
-		old = goodBook(t)
 		b := goodBook(t)
 		b.of(nil)
 		tt.alter(b)

@@ -200,23 +200,6 @@ func (d *Date) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// optional is an agency that a statement may leave out or take back (null).
-type optional struct {
-	stated bool
-	agency gateway.AgencyID
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (o *optional) UnmarshalJSON(b []byte) error {
-	o.stated = true
-	var a *agency
-	if err := json.Unmarshal(b, &a); err != nil || a == nil {
-		return err
-	}
-	o.agency = gateway.AgencyID(*a)
-	return nil
-}
-
 func agencies(in []agency) []gateway.AgencyID {
 	out := make([]gateway.AgencyID, len(in))
 	for i, a := range in {

@@ -24,14 +24,12 @@ type Rule struct {
 
 // Authority is who may state one member.
 type Authority struct {
-	Standing     []Footing      `json:"standing"` // any of these
-	Roles        []gateway.Role `json:"roles"`    // in any of these; empty for all
-	Kinds        []gateway.Kind `json:"kinds"`
-	Decides      bool           `json:"decides"`        // the decider named must be a role that decides
-	OwnMember    gateway.Field  `json:"own_member"`     // the member that must name the stater
-	DeciderIsNot gateway.Field  `json:"decider_is_not"` // who recorded it is not whom this member names
-	Narrowing    *Narrowing     `json:"narrowing"`      // who else may state a value that opens less
-	Countersign  *Countersign   `json:"countersign"`
+	Standing    []Footing      `json:"standing"` // any of these
+	Roles       []gateway.Role `json:"roles"`    // in any of these; empty for all
+	Kinds       []gateway.Kind `json:"kinds"`
+	Decides     bool           `json:"decides"`   // the decider named must be a role that decides
+	Narrowing   *Narrowing     `json:"narrowing"` // who else may state a value that opens less
+	Countersign *Countersign   `json:"countersign"`
 }
 
 // Narrowing is who may state a value that opens less than the one known.
