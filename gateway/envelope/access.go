@@ -175,7 +175,10 @@ func ReopenAccess(raw string, digest gateway.Digest) (Access, error) {
 func (t *jws) access() (Access, error) {
 	o := t.claims.object("access request")
 	a := readAccess(o)
-	return a, o.done()
+	if err := o.done(); err != nil {
+		return Access{}, err
+	}
+	return a, nil
 }
 
 func readAccess(o *object) Access {

@@ -2,6 +2,7 @@ package envelope_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -216,6 +217,21 @@ func FuzzJSON(f *testing.F) {
 		b, _ := json.Marshal(out)
 		if !bytes.Equal(a, b) {
 			t.Errorf("%s became %s", a, b)
+		}
+	})
+}
+
+// FuzzCanonical holds the check that decodes nothing to the decoder.
+func FuzzCanonical(f *testing.F) {
+	for _, s := range []string{"", "A", "AA", "AB", "AAA", "AAB", "AAE", "AAAA", "AA\n", "AA==", "A+A/", "å"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+		want := err == nil && !strings.ContainsAny(s, "\r\n")
+		n, ok := envelope.Canonical(s)
+		if ok != want || ok && n != len(b) {
+			t.Errorf("Canonical(%q) = %d, %t; want %d, %t", s, n, ok, len(b), want)
 		}
 	})
 }

@@ -22,21 +22,21 @@ func jweParts(jwe string) (*value, int, error) {
 	if len(parts) != 5 || parts[1] != "" {
 		return nil, 0, fmt.Errorf("%w: not a compact JWE without encrypted key", ErrSealing)
 	}
-	var b [5][]byte
-	for i, p := range parts {
-		var err error
-		if b[i], err = unb64(p); err != nil {
-			return nil, 0, fmt.Errorf("%w: %w", ErrSealing, err)
-		}
-	}
-	if len(b[2]) != 12 || len(b[4]) != 16 {
+	nonce, ok := canonical(parts[2])
+	size, ok2 := canonical(parts[3])
+	tag, ok3 := canonical(parts[4])
+	if !ok || !ok2 || !ok3 || nonce != 12 || tag != 16 {
 		return nil, 0, fmt.Errorf("%w: not A256GCM", ErrSealing)
 	}
-	header, err := parseJSON(b[0])
+	protected, err := unb64(parts[0])
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: %w", ErrSealing, err)
 	}
-	return header, len(b[3]), nil
+	header, err := parseJSON(protected)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%w: %w", ErrSealing, err)
+	}
+	return header, size, nil
 }
 
 // fieldSubject is what the JWE of a field is about.

@@ -4,7 +4,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 )
 
@@ -117,22 +116,4 @@ func (k PublicKey) MarshalJSON() ([]byte, error) {
 func (k *PublicKey) UnmarshalJSON(raw []byte) (err error) {
 	*k, err = ParseJWK(raw)
 	return err
-}
-
-// b64 is base64url without padding (RFC 7515, Section 2).
-func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
-
-// unb64 accepts canonical base64url only: no line breaks, no padding, unused
-// bits zero. Without that, one signature has many texts.
-func unb64(s string) ([]byte, error) {
-	for i := range len(s) {
-		if s[i] == '\n' || s[i] == '\r' { // skipped by encoding/base64, even in strict mode
-			return nil, fmt.Errorf("%w: base64url", ErrMalformed)
-		}
-	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
-	if err != nil {
-		return nil, fmt.Errorf("%w: base64url", ErrMalformed)
-	}
-	return b, nil
 }

@@ -45,6 +45,40 @@ func TestAccess(t *testing.T) {
 	}
 }
 
+// TestAccessLists: a request without fields and bases has empty lists.
+func TestAccessLists(t *testing.T) {
+	w := newWorld(t)
+	a := access()
+	a.Fields, a.BasisClaimed = nil, nil
+	raw, err := envelope.SignAccess(a, w.access.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := envelope.OpenAccess(raw, w.keys, now)
+	if err != nil || len(got.Fields)+len(got.BasisClaimed) != 0 {
+		t.Errorf("got %v and %v, %v", got.Fields, got.BasisClaimed, err)
+	}
+}
+
+func TestReopenAccess(t *testing.T) {
+	w := newWorld(t)
+	a := access()
+	raw, err := envelope.SignAccess(a, w.access.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := envelope.ReopenAccess(raw, gateway.DigestOf([]byte(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(a, got); diff != "" {
+		t.Errorf("access (-signed +reopened):\n%s", diff)
+	}
+	if _, err := envelope.ReopenAccess(raw, gateway.DigestOf([]byte("another"))); !errors.Is(err, envelope.ErrSignature) {
+		t.Errorf("another text: %v", err)
+	}
+}
+
 func TestOpenAccessRefuses(t *testing.T) {
 	w := newWorld(t)
 	good, err := envelope.SignAccess(access(), w.access.Signer)

@@ -215,11 +215,8 @@ func (p *processor) fill(d *disclosure, at string, depth int) (err error) {
 
 // isDigest reports whether s is a SHA-256 digest in canonical base64url.
 func isDigest(s string) bool {
-	if len(s) != 43 {
-		return false
-	}
-	_, err := unb64(s)
-	return err == nil
+	n, ok := canonical(s)
+	return ok && n == 32
 }
 
 var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")

@@ -218,3 +218,47 @@ func TestReopen(t *testing.T) {
 		t.Error("Reopen took other bytes")
 	}
 }
+
+// TestLeastMessage: a control message about nobody, in which all that may be
+// absent is, and a reply.
+func TestLeastMessage(t *testing.T) {
+	w := newWorld(t)
+	d := draft()
+	d.Audience, d.Subject, d.ReplyTo = string(gatewayID), "", "urn:uuid:01890a5d-ac96-774b-bcce-b302099a8058"
+	d.Gate = envelope.Gate{Marking: "hidden", Child: true, Urgency: "acute"}
+	d.Values = nil
+	raw, err := envelope.Seal(d, spec[:3], nil, w.sender.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := envelope.Open(raw, w.keys, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(d.Claims, m.Claims()); diff != "" {
+		t.Errorf("claims (-sealed +opened):\n%s", diff)
+	}
+	if m.Claims().Recipient() != "" || len(m.Fields()) != 0 || m.Digests() != 3 || len(m.SealKeys()) != 0 {
+		t.Errorf("recipient %q, %d fields, %d digests", m.Claims().Recipient(), len(m.Fields()), m.Digests())
+	}
+	d.Gate.Fields, d.BasisClaimed, d.About = []string{}, []gateway.Basis{}, map[gateway.Field][]gateway.Ref{}
+	if diff := cmp.Diff(d.Gate, m.Gate()); diff != "" {
+		t.Errorf("gate (-sealed +opened):\n%s", diff)
+	}
+	f, err := m.Filter(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := envelope.Bind(f, envelope.KeyBinding{}, w.release.Signer); err == nil {
+		t.Error("a control message was released")
+	}
+}
+
+func TestSealKeys(t *testing.T) {
+	w := newWorld(t)
+	m := w.opened(t)
+	want := []string{w.seal.Public().Thumbprint(), w.sealOther.Public().Thumbprint()}
+	if diff := cmp.Diff(want, m.SealKeys()); diff != "" {
+		t.Errorf("SealKeys() (-want +got):\n%s", diff)
+	}
+}
