@@ -39,7 +39,9 @@ var mayImport = map[string][]string{
 		"gateway/store", "gateway/facts", "gateway/policy", "gateway/redact", "gateway/disclosure", "gateway/receipt", "gateway/relay"},
 	"gateway/ingress": {"gateway/authn", "gateway/exchange", "gateway/disclosure"},
 	"gateway/client": {"gateway/envelope", "gateway/snapshot", "gateway/catalogue", "gateway/directory", "gateway/disclosure",
-		"gateway/exchange", "gateway/keys"},
+		"gateway/keys"},
+	"gateway/client/clienttest": {"gateway/envelope", "gateway/snapshot", "gateway/catalogue", "gateway/directory", "gateway/disclosure",
+		"gateway/store", "gateway/client"},
 }
 
 // onlyIn names the one place that may import a library, by import path prefix.
