@@ -5,8 +5,10 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/transparency-dev/formats/log"
 	"golang.org/x/mod/sumdb/note"
@@ -106,6 +108,11 @@ func OpenCheckpoint(checkpoint []byte, p Policy) (Tip, error) {
 	// One spelling, no extension lines: we write none.
 	if cp.Origin != p.Log.Name() || len(cp.Hash) != sha256.Size || len(rest) != 0 || string(cp.Marshal()) != n.Text || cp.Size > 1<<62 {
 		return Tip{}, fmt.Errorf("%w: checkpoint is not of this log", ErrProof)
+	}
+	for _, sig := range slices.Concat(n.Sigs, n.UnverifiedSigs) {
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig.Base64); err != nil {
+			return Tip{}, fmt.Errorf("%w: checkpoint: signature has a second spelling", ErrProof)
+		}
 	}
 	if p.Quorum != nil && !p.Quorum.Satisfied(checkpoint) {
 		return Tip{}, fmt.Errorf("%w: not enough witnesses", ErrProof)

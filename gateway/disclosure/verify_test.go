@@ -139,6 +139,42 @@ func TestVerifyTampered(t *testing.T) {
 	}
 }
 
+// TestProve proves entries from what is published, and from nothing that was
+// tampered with.
+func TestProve(t *testing.T) {
+	l, s, _ := filled(t, 600)
+	good := disclosure.FromStore(s, l.Checkpoint())
+	for _, src := range []disclosure.Source{good, disclosure.FromURL(serve(t, l.Log), http.DefaultClient)} {
+		for _, index := range []uint64{0, 255, 256, 300, 599} {
+			proof, leaf, err := disclosure.Prove(t.Context(), src, index, policy(t))
+			if err != nil {
+				t.Fatalf("entry %d: %v", index, err)
+			}
+			want, err := l.Proof(t.Context(), index)
+			if err != nil || !bytes.Equal(proof, want) {
+				t.Errorf("entry %d: proof is not the log's, %v", index, err)
+			}
+			if e, err := s.Entry(t.Context(), index); err != nil || e.Leaf != leaf {
+				t.Errorf("entry %d: leaf is not the log's, %v", index, err)
+			}
+		}
+		if _, _, err := disclosure.Prove(t.Context(), src, 600, policy(t)); !errors.Is(err, disclosure.ErrNotYet) {
+			t.Errorf("entry beyond the log: %v, want ErrNotYet", err)
+		}
+	}
+	for name, src := range map[string]tampered{
+		"root":   {checkpoint: func(b []byte) { b[len(origin)+10] ^= 1 }},
+		"leaf":   {bundle: func(b []byte) { b[(300-256)*66+5] ^= 1 }},
+		"length": {bundle: func(b []byte) { b[1] ^= 1 }},
+		"tile":   {tile: func(b []byte) { b[0] ^= 1 }},
+	} {
+		src.Source = good
+		if _, _, err := disclosure.Prove(t.Context(), src, 300, policy(t)); !errors.Is(err, disclosure.ErrProof) {
+			t.Errorf("%s: %v, want ErrProof", name, err)
+		}
+	}
+}
+
 // TestVerifySeen holds that a log must continue what was seen of it.
 func TestVerifySeen(t *testing.T) {
 	l, s, dir := filled(t, 10)
