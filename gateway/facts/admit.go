@@ -142,6 +142,10 @@ func (r *Register) load(ctx context.Context, row store.State, t *Tables) (*ledge
 	if err != nil {
 		return nil, nil, fmt.Errorf("facts: reading statements: %w", err)
 	}
+	// Statements taken in since the row was read are another version's.
+	if int64(len(kept)) > row.Version {
+		kept = kept[:row.Version]
+	}
 	digests := make([]gateway.Digest, len(kept), len(kept)+1)
 	for i := range kept {
 		digests[i] = kept[i].Digest

@@ -1,6 +1,10 @@
 package facts
 
-import "context"
+import (
+	"context"
+
+	"sluss/gateway/store"
+)
 
 // Statement lets tests state what no signed message was made for.
 type Statement = statement
@@ -13,3 +17,6 @@ func (s *statement) Read(t *Tables) error {
 	_, err := s.read(t)
 	return err
 }
+
+// Additional is what a row's ciphertext is bound to.
+func Additional(row store.Statement) []byte { return additional(row) }
