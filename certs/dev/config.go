@@ -1,9 +1,11 @@
 package dev
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"strconv"
 )
 
@@ -36,16 +38,21 @@ type keyURIs struct {
 	KEK        string `json:"kek"`
 }
 
-// configure writes the gateway's configuration.
+// configure writes the gateway's configuration if there is none: a person may
+// have changed it. The type config of command gateway documents it.
 func (w *world) configure() error {
+	const name = "gateway/gateway.json"
 	port, err := port(w.cfg.URL)
 	if err != nil {
 		return err
 	}
+	if _, err := os.Stat(w.path(name)); err == nil {
+		return nil
+	}
 	local := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-	return w.writeJSON("gateway/gateway.json", gatewayFile{
+	return w.writeJSON(name, gatewayFile{
 		Gateway: string(w.id), Log: w.log(), Domain: w.cfg.Domain,
-		Listen: local(port), Operations: local(port + 1),
+		Listen: local(port), Operations: cmp.Or(w.cfg.Operations, local(port+1)),
 		Data: "data", State: "state",
 		TLS:       tlsFiles{Certificate: "tls.pem", Key: "file:tls.key", Authorities: "../ca/systems.pem"},
 		Keys:      keyURIs{Release: "file:release.key", Checkpoint: "file:checkpoint.key", KEK: "file:kek"},

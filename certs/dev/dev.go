@@ -60,10 +60,12 @@ type Config struct {
 	// Gateway is the name of the gateway: urn:sluss:gateway:<name>, and
 	// <name>.sluss/log of its log. Default "dev".
 	Gateway string
-	// URL is where clients find the gateway, which listens on its port on
-	// 127.0.0.1, and for operations on the next. Default
-	// https://localhost:8443.
+	// URL is where clients find the gateway, which listens on that port on
+	// 127.0.0.1. Default https://localhost:8443.
 	URL string
+	// Operations is the address of health, metrics and reload. Default: the
+	// port after that of URL, on 127.0.0.1.
+	Operations string
 	// Domain is the SPIFFE trust domain. Default "sluss.test".
 	Domain string
 	// Life is how long certificates, statements and approvals hold. Default 30

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,16 +35,44 @@ type made struct {
 	pins dev.Pins
 }
 
+// template is a world that is made once and copied for each test.
+var template = sync.OnceValues(func() (dev.Config, error) {
+	dir, err := os.MkdirTemp("", "sluss-dev-*")
+	if err != nil {
+		return dev.Config{}, err
+	}
+	s, err := snapshot.Read(policies.FS, "v1.22.2")
+	if err != nil {
+		return dev.Config{}, err
+	}
+	cfg := dev.Config{Dir: filepath.Join(dir, "world"), Snapshot: s, Now: time.Now()}
+	_, err = dev.Make(cfg)
+	return cfg, err
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if cfg, err := template(); err == nil {
+		os.RemoveAll(filepath.Dir(cfg.Dir))
+	}
+	os.Exit(code)
+}
+
 func newWorld(t *testing.T) *made {
 	t.Helper()
-	s, err := snapshot.Read(policies.FS, "v1.22.2")
+	cfg, err := template()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &made{T: t, cfg: dev.Config{Dir: filepath.Join(t.TempDir(), "world"), Snapshot: s, Now: time.Now()}}
-	w.make()
-	raw := w.read("gateway/pins.json")
-	if err := json.Unmarshal(raw, &w.pins); err != nil {
+	w, dir := &made{T: t, cfg: cfg}, filepath.Join(t.TempDir(), "world")
+	for name, content := range w.files() {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.cfg.Dir = dir
+	if err := json.Unmarshal(w.read("gateway/pins.json"), &w.pins); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -234,8 +263,11 @@ func connect(l net.Listener, auth *authn.Authenticator, cfg client.Config, name 
 }
 
 func TestModes(t *testing.T) {
-	w := newWorld(t)
-	err := filepath.WalkDir(w.cfg.Dir, func(path string, e fs.DirEntry, err error) error {
+	w, err := template()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(w.Dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}

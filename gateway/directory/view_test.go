@@ -3,6 +3,7 @@ package directory_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"sluss/gateway"
@@ -42,11 +43,14 @@ func TestFor(t *testing.T) {
 	if _, ok := view.System(policeURI); !ok {
 		t.Error("the caller does not see its own system")
 	}
-	// The owner does not see its own alias either: the answer may be read over
-	// a shoulder.
-	own, err := directory.ParseView(d.For("municipality:0180", []gateway.AgencyID{"municipality:A7", "police"}), registrars(t), nil, now)
+	// Its owner has the alias's keys, to sign with, and no more is said of it:
+	// the answer may be read over a shoulder.
+	own, err := directory.ParseView(d.For("municipality:0180", []gateway.AgencyID{"police"}), registrars(t), nil, now)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if _, err := own.Key(alias, kid(t, "alias message"), envelope.UseMessage, now); err != nil {
+		t.Errorf("key of an own alias: %v", err)
 	}
 	if got := own.Aliases("municipality:0180", now); len(got) != 0 {
 		t.Errorf("the owner's view says whose %v is", got)
@@ -59,6 +63,19 @@ func TestFor(t *testing.T) {
 	}
 	if _, err := own.Key(police, kid(t, "police message"), envelope.UseMessage, now); err != nil {
 		t.Errorf("message key on a route: %v", err)
+	}
+}
+
+// TestForOrder mixes the file up: the order of a view must not tell what stood
+// beside what.
+func TestForOrder(t *testing.T) {
+	lines := world(t)
+	routes := []gateway.AgencyID{"municipality:0180", "municipality:A7"}
+	d, _ := parse(t, lines, nil)
+	slices.Reverse(lines)
+	mixed, _ := parse(t, lines, nil)
+	if !bytes.Equal(d.For("police", routes), mixed.For("police", routes)) {
+		t.Error("the view follows the order of the file")
 	}
 }
 
