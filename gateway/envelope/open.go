@@ -11,7 +11,7 @@ import (
 // Open verifies raw, a message as submitted, with the key that it names as
 // registered at now. Errors are [gateway.Refusal] with the codes of step 2.
 // Open compares neither issuer nor gateway with anyone: who calls it knows the
-// peer and its own name.
+// peer and its own name. It keeps raw, which must not be changed afterwards.
 func Open(raw []byte, keys Keys, now time.Time) (Message, error) {
 	m, err := open(raw, keys, now)
 	if err != nil {

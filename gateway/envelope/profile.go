@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"sluss/gateway"
 )
@@ -39,7 +40,7 @@ func parseMessage(raw []byte) (Message, error) {
 // gateway reports whether d lies directly in "gate"; all others that do not
 // lie within a disclosure lie in "data", because nothing else has digests.
 func (t *SDJWT) gateway(d *disclosure) bool {
-	return d.parent == nil && len(d.pointer) > 6 && d.pointer[:6] == "/gate/"
+	return d.parent == nil && strings.HasPrefix(d.pointer, "/gate/")
 }
 
 // read reads what message and release have in common.
@@ -240,7 +241,7 @@ func (f *field) read(c Claims) error {
 		f.CiphertextSize, err = readFieldJWE(f.jwe, c, f.Name)
 		return err
 	}
-	if !clear(f.outer.value) {
+	if !plain(f.outer.value) {
 		return fmt.Errorf("%w: disclosures within a clear field", ErrMalformed)
 	}
 	f.Value = f.outer.filled.appendJSON(nil)
@@ -264,9 +265,9 @@ func (f *field) inside(d *disclosure) error {
 	return fmt.Errorf("%w: disclosure within a clear field", ErrMalformed)
 }
 
-// clear reports whether v holds no digests, or is a list of cells: objects
+// plain reports whether v holds no digests, or is a list of cells: objects
 // with an id each its own, without n, and with one digest where n would stand.
-func clear(v *value) bool {
+func plain(v *value) bool {
 	if v.kind != '[' || len(v.elems) == 0 || v.elems[0].index("_sd") < 0 {
 		return !digested(v)
 	}

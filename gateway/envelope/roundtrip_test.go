@@ -2,6 +2,8 @@ package envelope_test
 
 import (
 	"bytes"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,20 +68,42 @@ func TestPassage(t *testing.T) {
 }
 
 // TestGatewaySeesNoValue looks for the canary in all that the gateway can
-// decode, at every level.
+// decode, and in what can be decoded of that.
 func TestGatewaySeesNoValue(t *testing.T) {
-	raw := newWorld(t).sealed(t)
-	for _, part := range strings.FieldsFunc(string(raw), func(r rune) bool { return r == '.' || r == '~' }) {
-		for _, inner := range strings.FieldsFunc(decode(t, part), func(r rune) bool { return strings.ContainsRune(`".{}[], :`, r) }) {
-			b := []byte(inner)
-			if len(inner)%4 != 1 && !strings.ContainsAny(inner, "+/#é-") {
-				b = append(b, decodeLoose(inner)...)
+	w := newWorld(t)
+	if leaks(string(w.sealed(t))) {
+		t.Error("the canary shows")
+	}
+	unsealed := slices.Clone(spec)
+	unsealed[4].Sealed = false
+	raw, err := envelope.Seal(draft(), unsealed, w.recipients(), w.sender.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !leaks(string(raw)) {
+		t.Error("the canary is not found where it is")
+	}
+}
+
+var encoded = regexp.MustCompile(`[A-Za-z0-9_-]+`)
+
+// leaks reports whether text holds the canary, as it is or under up to three
+// layers of base64url.
+func leaks(text string) bool {
+	layer := []string{text}
+	for range 4 {
+		var next []string
+		for _, s := range layer {
+			if strings.Contains(s, canary) {
+				return true
 			}
-			if bytes.Contains(b, []byte(canary)) || bytes.Contains(b, []byte(encode(canary)[:8])) {
-				t.Fatal("the canary shows")
+			for _, part := range encoded.FindAllString(s, -1) {
+				next = append(next, string(decodeLoose(part)))
 			}
 		}
+		layer = next
 	}
+	return false
 }
 
 func TestMessageFields(t *testing.T) {
