@@ -189,7 +189,7 @@ func readAccess(o *object) Access {
 		IssuedAt:     o.time("iat"),
 		Role:         gateway.Role(o.word("role")),
 		User:         parsed(o, "user", gateway.ParseRef),
-		Unit:         zero(parsedOrNull(o, "unit", isWord)),
+		Unit:         zero(parsedOrNull(o, "unit", parseWord)),
 		Purpose:      gateway.Purpose(o.word("purpose")),
 		Type:         gateway.MessageType(o.word("type")),
 		Fields:       o.words("fields"),
@@ -217,7 +217,7 @@ func readEmergency(o *object) *Emergency {
 		DiaryNo:         zero(parsedOrNull(o, "diary_no", isDiary)),
 		Reauthenticated: o.boolean("reauthenticated"),
 		RequestedAt:     o.time("requested_at"),
-		Operation:       zero(parsedOrNull(o, "operation", isWord)),
+		Operation:       zero(parsedOrNull(o, "operation", parseWord)),
 		Confirms:        zero(parsedOrNull(o, "confirms", gateway.ParseMessageID)),
 	}
 }

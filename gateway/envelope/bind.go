@@ -3,6 +3,7 @@ package envelope
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -69,7 +70,11 @@ func (m Message) Filter(keep map[gateway.Field]bool, suppressed []string) (Filte
 	}
 	f := Filtered{claims: m.claims, suppressed: slices.Clone(suppressed)}
 	kept := make(map[*disclosure]bool)
-	found := make(map[string]bool)
+	blank := make(map[string]bool, len(suppressed))
+	for _, id := range suppressed {
+		blank[id] = true
+	}
+	missing := maps.Clone(blank)
 	for _, field := range m.fields {
 		f.held = append(f.held, field.Name)
 		if keep[field.Name] {
@@ -77,14 +82,12 @@ func (m Message) Filter(keep map[gateway.Field]bool, suppressed []string) (Filte
 			kept[field.outer] = true
 		}
 		for i, d := range field.cells {
-			if slices.Contains(suppressed, field.Cells[i]) {
-				found[field.Cells[i]] = true
-				continue
-			}
-			kept[d] = keep[field.Name]
+			id := field.Cells[i]
+			delete(missing, id)
+			kept[d] = keep[field.Name] && !blank[id]
 		}
 	}
-	if len(found) != len(suppressed) {
+	if len(missing) > 0 {
 		return Filtered{}, fmt.Errorf("%w: cell to suppress", ErrUnknown)
 	}
 	f.token = append(f.token, m.token.jws.raw...)

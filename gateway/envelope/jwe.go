@@ -64,16 +64,15 @@ func readFieldJWE(jwe string, c Claims, name gateway.Field) (int, error) {
 func readBundles(keys *value, c Claims) ([]bundle, error) {
 	o := keys.object("keys")
 	var list []bundle
-	for _, kid := range o.v.names {
-		jwe := o.str(kid)
-		if o.err != nil || !isDigest(kid) {
+	for kid, v := range o.each() {
+		if v.kind != '"' || !isDigest(kid) {
 			return nil, fmt.Errorf("%w: keys", ErrSealing)
 		}
-		size, err := readBundleJWE(jwe, kid, c)
+		size, err := readBundleJWE(v.text, kid, c)
 		if err != nil {
 			return nil, err
 		}
-		list = append(list, bundle{Bundle{kid, size}, jwe})
+		list = append(list, bundle{Bundle{kid, size}, v.text})
 	}
 	return list, o.sealing()
 }

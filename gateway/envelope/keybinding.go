@@ -107,11 +107,12 @@ func readRelease(o *object) Release {
 func readFields[T ~string](o *object, name string) map[gateway.Field]T {
 	c := o.object(name)
 	fields := make(map[gateway.Field]T, len(c.v.names))
-	for _, f := range c.v.names {
+	for f, v := range c.each() {
 		if !fieldName.MatchString(f) {
 			c.fail("", "names no field")
+			break
 		}
-		fields[gateway.Field(f)] = T(c.word(f))
+		fields[gateway.Field(f)] = T(c.isWord(f, v))
 	}
 	o.join(c)
 	return fields

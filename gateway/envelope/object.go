@@ -2,6 +2,7 @@ package envelope
 
 import (
 	"fmt"
+	"iter"
 	"regexp"
 	"strconv"
 	"time"
@@ -45,6 +46,19 @@ func (o *object) done() error {
 	return o.err
 }
 
+// each goes through all members of an object that is a map. A name in it may be
+// anything: it must be checked before it is put into an error.
+func (o *object) each() iter.Seq2[string, *value] {
+	o.read = len(o.v.names)
+	return func(yield func(string, *value) bool) {
+		for i, name := range o.v.names {
+			if !yield(name, o.v.elems[i]) {
+				return
+			}
+		}
+	}
+}
+
 // opt returns a member or nil; get requires it.
 func (o *object) opt(name string) *value {
 	v := o.v.member(name)
@@ -85,16 +99,18 @@ func (o *object) string(name string, v *value) string {
 // word is a code, a role or another name of the domain tables.
 var word = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$`)
 
-func (o *object) word(name string) string {
-	s := o.str(name)
+func (o *object) word(name string) string { return o.isWord(name, o.get(name)) }
+
+func (o *object) isWord(name string, v *value) string {
+	s := o.string(name, v)
 	if !word.MatchString(s) {
 		o.fail(name, "is not a name")
 	}
 	return s
 }
 
-// isWord is word as a parser.
-func isWord(s string) (string, error) {
+// parseWord is word as a parser.
+func parseWord(s string) (string, error) {
 	if !word.MatchString(s) {
 		return "", ErrMalformed
 	}
@@ -129,7 +145,10 @@ func (o *object) words(name string) []string { return o.matching(name, word) }
 
 // matching reads a list of strings of one form without repetition.
 func (o *object) matching(name string, form *regexp.Regexp) []string {
-	v := o.get(name)
+	return o.isList(name, o.get(name), form)
+}
+
+func (o *object) isList(name string, v *value, form *regexp.Regexp) []string {
 	if v.kind != '[' {
 		o.fail(name, "is not an array")
 		return nil

@@ -158,14 +158,15 @@ func readReason(o *object) *Reason {
 func readAbout(o *object) map[gateway.Field][]gateway.Ref {
 	c := o.object("about")
 	about := make(map[gateway.Field][]gateway.Ref, len(c.v.names))
-	for _, name := range c.v.names {
+	for name, v := range c.each() {
 		if !fieldName.MatchString(name) {
 			c.fail("", "names no field")
+			break
 		}
-		refs := c.matching(name, refForm)
+		refs := c.isList(name, v, refForm)
 		for _, ref := range refs {
 			if _, err := gateway.ParseRef(ref); err != nil {
-				c.fail("", "holds something else than references")
+				c.fail(name, "holds something else than references")
 			}
 		}
 		about[gateway.Field(name)] = typed[gateway.Ref](refs)
@@ -254,15 +255,15 @@ func (f *field) inside(d *disclosure) error {
 	if f.Sealed {
 		return ErrUnsealed
 	}
-	var i int
-	for i = range f.outer.value.elems {
-		if d.pointer == pointer("data", string(f.Name), strconv.Itoa(i), "n") {
-			f.Cells = append(f.Cells, f.outer.value.elems[i].member("id").text)
-			f.cells = append(f.cells, d)
-			return nil
-		}
+	at, ok := strings.CutPrefix(d.pointer, pointer("data", string(f.Name))+"/")
+	at, ok2 := strings.CutSuffix(at, "/n")
+	i, err := strconv.Atoi(at)
+	if !ok || !ok2 || err != nil { // else it is the index of an element: plain has seen to the rest
+		return fmt.Errorf("%w: disclosure within a clear field", ErrMalformed)
 	}
-	return fmt.Errorf("%w: disclosure within a clear field", ErrMalformed)
+	f.Cells = append(f.Cells, f.outer.value.elems[i].member("id").text)
+	f.cells = append(f.cells, d)
+	return nil
 }
 
 // plain reports whether v holds no digests, or is a list of cells: objects

@@ -94,9 +94,9 @@ func openBundle(jwe string, key *ecdsa.PrivateKey) map[gateway.Field][]byte {
 	}
 	o := v.object("field keys")
 	keys := make(map[gateway.Field][]byte, len(v.names))
-	for _, name := range v.names {
-		k, err := unb64(o.str(name))
-		if err != nil || len(k) != 32 || !fieldName.MatchString(name) {
+	for name, v := range o.each() {
+		k, err := unb64(v.text)
+		if v.kind != '"' || err != nil || len(k) != 32 || !fieldName.MatchString(name) {
 			return nil
 		}
 		keys[gateway.Field(name)] = k
