@@ -3,6 +3,7 @@ package facts
 import (
 	"bytes"
 	"context"
+	"crypto/hmac"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -131,12 +132,15 @@ func additional(row store.Statement) []byte {
 	return []byte("sluss fact\n" + row.State + "\n" + string(row.ID))
 }
 
-// load reads the statements of a row again, each under its digest, and adds
-// them up. It also returns the digests.
+// load checks that this gateway wrote a row, reads its statements again, each
+// under its digest, and adds them up. It also returns the digests.
 func (r *Register) load(ctx context.Context, row store.State, t *Tables) (*ledger, []gateway.Digest, error) {
 	l := newLedger(t)
 	if row.Version == 0 {
 		return l, nil, nil
+	}
+	if !hmac.Equal(row.MAC, r.mac(row)) {
+		return nil, nil, fmt.Errorf("%w: a row was not written by this gateway", ErrTampered)
 	}
 	kept, err := r.cfg.Store.Statements(ctx, row.Name)
 	if err != nil {
