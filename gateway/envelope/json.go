@@ -333,9 +333,20 @@ func (v *value) appendJSON(b []byte) []byte {
 	return append(b, v.text...)
 }
 
-// appendString writes s as a JSON string. A valid string cannot make the
-// encoder fail.
+// appendString writes s as a JSON string, as it is where nothing in it must be
+// escaped.
 func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c == '"' || c == '\\' {
+			return appendEscaped(b, s)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}
+
+// appendEscaped leaves the escapes to encoding/json, which does not fail on a
+// string.
+func appendEscaped(b []byte, s string) []byte {
 	var w bytes.Buffer
 	e := json.NewEncoder(&w)
 	e.SetEscapeHTML(false)
