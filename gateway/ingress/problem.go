@@ -59,8 +59,6 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *gateway.Refusal) {
 		}
 		w.Header().Set("Retry-After", strconv.Itoa(max(1, int((wait+time.Second-1)/time.Second))))
 	}
-	w.Header().Del("Etag")
-	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", problemType)
 	s.write(w, p.Status, body)
 }

@@ -198,15 +198,18 @@ func (e *edge) checkQuiet(t *testing.T, body []byte) {
 // TestEveryCode has what is behind each endpoint refuse with each code there
 // is. The codes that the table promises reach the caller, with the detail; any
 // other is an internal error. The document describes every one of these
-// answers (see do).
+// answers.
 func TestEveryCode(t *testing.T) {
 	reached := map[gateway.Code]bool{}
 	for _, rt := range ingress.Table() {
 		for _, code := range codes(t) {
 			t.Run(rt.Name+"/"+string(code), func(t *testing.T) {
 				refusal := gateway.Refuse(code, "the detail", errors.New("CANARY of municipality:0180"))
-				e := newEdge(t, &parties{result: refusal}, ingress.Limits{}, false)
-				resp, body := e.do(t, e.request(t, rt.Name))
+				w := serve(newServer(t, config(&parties{result: refusal})), mustRequest(t, rt.Name))
+				resp, body := w.Result(), w.Body.Bytes()
+				if err := described(mustRequest(t, rt.Name), resp, body); err != nil {
+					t.Errorf("answer is not as described: %v", err)
+				}
 				want := gateway.CodeInternal
 				switch {
 				case !rt.Fails:
@@ -218,8 +221,8 @@ func TestEveryCode(t *testing.T) {
 				}
 				reached[want] = true
 				checkProblem(t, resp, body, want)
-				if strings.Contains(string(body), "CANARY") {
-					t.Errorf("answer holds the cause: %s", body)
+				if strings.Contains(string(body), "CANARY") || want == gateway.CodeInternal && strings.Contains(string(body), "detail") {
+					t.Errorf("answer says why: %s", body)
 				}
 				if p, _ := problemIn(body); want == code && want != gateway.CodeNoRecord && want != gateway.CodeInternal && p.Detail != "the detail" {
 					t.Errorf("detail %q", p.Detail)

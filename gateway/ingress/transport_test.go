@@ -67,6 +67,18 @@ func TestLargeBodies(t *testing.T) {
 	}
 }
 
+// TestAnnouncedTooLarge wants a body refused by its announced length alone.
+func TestAnnouncedTooLarge(t *testing.T) {
+	body := &counting{left: -1}
+	r := mustRequest(t, "postMessage")
+	r.Body, r.ContentLength = io.NopCloser(body), 1<<20+1
+	w := serve(newServer(t, config(&parties{})), r)
+	checkProblem(t, w.Result(), w.Body.Bytes(), gateway.CodeTooLarge)
+	if taken := body.taken.Load(); taken != 0 {
+		t.Errorf("%d bytes of the body were taken", taken)
+	}
+}
+
 // TestSlowBody wants a body that does not arrive refused in time, on an
 // endpoint that reads it and on one that does not.
 func TestSlowBody(t *testing.T) {
