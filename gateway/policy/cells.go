@@ -89,10 +89,12 @@ func readReport(raw json.RawMessage) (*Report, error) {
 		ids[c.ID] = true
 	}
 	for _, c := range r.Cells {
+		seen := map[string]bool{c.ID: true}
 		for _, part := range c.TotalOf {
-			if !ids[part] || part == c.ID {
-				return nil, fmt.Errorf("%w: table: a total of cells that are not there", ErrInput)
+			if !ids[part] || seen[part] {
+				return nil, fmt.Errorf("%w: table: a total of cells that are not there, or of one twice", ErrInput)
 			}
+			seen[part] = true
 		}
 	}
 	return &r, nil

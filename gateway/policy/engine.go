@@ -179,8 +179,8 @@ func (e *engine) ask(ctx context.Context, in *facts.Input) (verdict, error) {
 
 // evaluate evaluates the provisions. Anything but one complete document of
 // known provisions is an error.
-func (e *engine) evaluate(ctx context.Context, in *facts.Input) (verdict, error) {
-	res, err := e.decision.Eval(ctx, rego.EvalParsedInput(e.input.value(in)))
+func (e *engine) evaluate(ctx context.Context, in *facts.Input, options ...rego.EvalOption) (verdict, error) {
+	res, err := e.decision.Eval(ctx, append(options, rego.EvalParsedInput(e.input.value(in)))...)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEvaluation, err)
 	}

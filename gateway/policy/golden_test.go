@@ -19,12 +19,18 @@ import (
 // digest stands for the snapshot that the built-in policy would be.
 var digest = gateway.DigestOf([]byte("built-in policy"))
 
-func builtIn(t testing.TB) (*policy.Policy, *facts.Tables) {
+func read(t testing.TB) *policy.Policy {
 	t.Helper()
 	p, err := policy.Read(t.Context(), policies.FS, digest)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p
+}
+
+func builtIn(t testing.TB) (*policy.Policy, *facts.Tables) {
+	t.Helper()
+	p := read(t)
 	tab, err := facts.ReadTables(policies.FS, p.Needs())
 	if err != nil {
 		t.Fatal(err)

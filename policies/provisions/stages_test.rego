@@ -199,3 +199,8 @@ test_a_table_that_the_guard_refuses_is_not_shown if {
 	"STAGE-17-CELLS" in stopped({"type": "exit.followup_report", "table": {"refused": true}})
 	not "STAGE-17-CELLS" in stopped({"type": "exit.followup_report"})
 }
+
+test_a_report_is_about_nobody if {
+	not "STAGE-02-PERSON" in stopped(also(facts({"subject_named": false}), {"type": "exit.followup_report"}))
+	not "STAGE-02-PERSON" in stopped(also(facts({"subject_named": false}), {"type": "exit.contact"}))
+}
