@@ -1,7 +1,6 @@
 package facts
 
 import (
-	"maps"
 	"slices"
 	"time"
 
@@ -222,10 +221,13 @@ func (r request) emergencyFacts(f *Facts) {
 // consent that covers it (domain, Section 10).
 func (r request) about(others map[gateway.Ref]Person) map[gateway.Field]bool {
 	out := make(map[gateway.Field]bool, len(r.q.About))
-	for field, refs := range maps.All(r.q.About) {
+	for field, refs := range r.q.About {
 		class := r.tables.Fields[r.q.Type][field]
 		out[field] = class != ""
 		for _, ref := range refs {
+			if ref == r.q.Subject { // is nobody else
+				continue
+			}
 			other := others[ref]
 			if class == "CON" && other.protected() {
 				class = "PAD"

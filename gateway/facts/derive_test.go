@@ -507,6 +507,12 @@ func TestAbout(t *testing.T) {
 	if in.About["risk_level"] {
 		t.Error("one of two has no consent: got covered")
 	}
+	in = ask(t, func(_ *facts.World, q *facts.Question, _ *time.Time) {
+		q.About = map[gateway.Field][]gateway.Ref{"risk_level": {person}}
+	})
+	if !in.About["risk_level"] {
+		t.Error("the person asked about is not somebody else")
+	}
 }
 
 // TestAboutContact: the contact details of somebody who is protected count as
