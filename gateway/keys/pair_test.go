@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -93,6 +94,11 @@ func TestPairRefuses(t *testing.T) {
 		want  error
 	}{
 		{"no certificate", func(d string) error { return os.WriteFile(filepath.Join(d, "tls.pem"), nil, 0o644) }, keys.ErrFormat},
+		{"huge", func(d string) error {
+			path := filepath.Join(d, "tls.pem")
+			raw, err := os.ReadFile(path)
+			return errors.Join(err, os.WriteFile(path, append(raw, bytes.Repeat([]byte("\n"), 1<<17)...), 0o644))
+		}, keys.ErrFormat},
 		{"key in the chain", func(d string) error {
 			raw, err := os.ReadFile(filepath.Join(d, "tls.key"))
 			return errors.Join(err, os.WriteFile(filepath.Join(d, "tls.pem"), raw, 0o644))

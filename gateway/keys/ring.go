@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/aes"
 	"crypto/cipher"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,7 +36,7 @@ var (
 // and KEK lie apart from the database and from each other, and neither goes
 // into the database's backups: then destroying a key's file purges every copy
 // of what was stored under it. Over storage that keeps what was overwritten,
-// change the KEK as well.
+// change the KEK as well ([Rewrap]) and destroy the old one.
 //
 // A Ring may be used by several goroutines at once, and several processes may
 // share its directory. A process keeps keys it has used in memory; one that
@@ -91,7 +90,7 @@ func (r *Ring) Encrypt(agency gateway.AgencyID, class string, at time.Time, plai
 	if err != nil {
 		return nil, "", err
 	}
-	return aead.Seal(nil, nil, plaintext, bind(key, aad)), key, nil
+	return aead.Seal(nil, nil, plaintext, aad), key, nil
 }
 
 // Decrypt opens what [Ring.Encrypt] made under the named key with the same
@@ -106,7 +105,7 @@ func (r *Ring) Decrypt(key string, ciphertext, aad []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plaintext, err := aead.Open(nil, nil, ciphertext, bind(key, aad))
+	plaintext, err := aead.Open(nil, nil, ciphertext, aad)
 	if err != nil {
 		return nil, fmt.Errorf("%w: under key %s", ErrDecrypt, key)
 	}
@@ -204,14 +203,6 @@ func (r *Ring) create(name keyName) ([]byte, error) {
 		return nil, err
 	}
 	return r.wrapNew(path, name.String())
-}
-
-// bind is the associated data of a stored ciphertext: the name of its key, as
-// long as it says, then what the caller bound it to.
-func bind(key string, aad []byte) []byte {
-	b := make([]byte, 0, 8+len(key)+len(aad))
-	b = binary.BigEndian.AppendUint64(b, uint64(len(key)))
-	return append(append(b, key...), aad...)
 }
 
 // newGCM returns AES-256-GCM that draws a random nonce for each message and

@@ -43,7 +43,11 @@ func TestRing(t *testing.T) {
 	if err != nil || key != "municipality:0180/message/2026-11" {
 		t.Fatalf("got key %q, %v", key, err)
 	}
-	again, _, err := r.Encrypt(stockholm, "message", november, secret, aad)
+	local := time.Date(2026, 12, 1, 0, 30, 0, 0, time.FixedZone("CET", 3600))
+	again, same, err := r.Encrypt(stockholm, "message", local, secret, aad)
+	if same != key {
+		t.Errorf("%v, still November in UTC, has key %s", local, same)
+	}
 	if err != nil || bytes.Equal(again, ciphertext) {
 		t.Errorf("the same plaintext gave the same ciphertext (%v)", err)
 	}
@@ -176,6 +180,9 @@ func TestDestroy(t *testing.T) {
 	if _, err := openRing(t, dir).Decrypt(made[0], nil, aad); !errors.Is(err, keys.ErrDestroyed) {
 		t.Errorf("restored key file: got %v, want %v", err, keys.ErrDestroyed)
 	}
+	if got, err := r.Keys(); err != nil || !cmp.Equal(got, made[1:]) {
+		t.Errorf("restored key file: got keys %v, %v; want %v", got, err, made[1:])
+	}
 	if err := r.Destroy("police/message/2020-01"); !errors.Is(err, keys.ErrNoKey) {
 		t.Errorf("key never made: got %v, want %v", err, keys.ErrNoKey)
 	}
@@ -192,7 +199,7 @@ func TestOpenRingRefuses(t *testing.T) {
 	if _, err := keys.OpenRing(dir, bytes.Repeat([]byte{8}, 32)); !errors.Is(err, keys.ErrKEK) {
 		t.Errorf("other KEK: got %v, want %v", err, keys.ErrKEK)
 	}
-	if _, err := keys.OpenRing(dir, kek[:16]); !errors.Is(err, keys.ErrKEK) {
+	if _, err := keys.OpenRing(t.TempDir(), kek[:16]); !errors.Is(err, keys.ErrKEK) {
 		t.Errorf("short KEK: got %v, want %v", err, keys.ErrKEK)
 	}
 	if err := os.Remove(filepath.Join(dir, "mac.key")); err != nil {
@@ -208,23 +215,74 @@ func TestOpenRingRefuses(t *testing.T) {
 func TestRingTogether(t *testing.T) {
 	dir := t.TempDir()
 	rings := []*keys.Ring{openRing(t, dir), openRing(t, dir)}
-	var wg sync.WaitGroup
-	for i := range 16 {
-		wg.Go(func() {
-			at := november.AddDate(0, i/4, 0)
-			ciphertext, key, err := rings[i%2].Encrypt(stockholm, "message", at, secret, aad)
-			if err != nil {
-				t.Error(err)
-				return
+	for month := range 12 {
+		at := november.AddDate(0, month, 0)
+		var wg sync.WaitGroup
+		var ciphertexts [2][]byte
+		var names [2]string
+		for i, r := range rings {
+			wg.Go(func() {
+				var err error
+				if ciphertexts[i], names[i], err = r.Encrypt(stockholm, "message", at, secret, aad); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		for i, r := range rings {
+			if got, err := r.Decrypt(names[1-i], ciphertexts[1-i], aad); err != nil || !bytes.Equal(got, secret) {
+				t.Errorf("month %d, other ring: got %q, %v; want the plaintext", month, got, err)
 			}
-			if got, err := rings[1-i%2].Decrypt(key, ciphertext, aad); err != nil || !bytes.Equal(got, secret) {
-				t.Errorf("other ring: got %q, %v; want the plaintext", got, err)
-			}
-		})
+		}
 	}
-	wg.Wait()
 	if !bytes.Equal(rings[0].MAC("d"), rings[1].MAC("d")) {
 		t.Error("two rings on one directory make different MACs")
+	}
+}
+
+// TestRewrap changes the KEK, once in one go and once after an interruption.
+func TestRewrap(t *testing.T) {
+	next := bytes.Repeat([]byte{9}, 32)
+	for name, interrupt := range map[string]func(dir string){
+		"in one go": func(string) {},
+		"interrupted": func(dir string) {
+			// As before, but one key is wrapped already.
+			before, _ := os.ReadFile(filepath.Join(dir, "mac.key"))
+			if err := keys.Rewrap(dir, kek, next); err != nil {
+				t.Fatal(err)
+			}
+			os.WriteFile(filepath.Join(dir, "mac.key"), before, 0o600)
+		},
+	} {
+		dir := t.TempDir()
+		r := openRing(t, dir)
+		ciphertext, key, err := r.Encrypt(stockholm, "message", november, secret, aad)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mac := r.MAC("d")
+		interrupt(dir)
+		if err := keys.Rewrap(dir, kek, next); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := keys.OpenRing(dir, kek); !errors.Is(err, keys.ErrKEK) {
+			t.Errorf("%s: old KEK: got %v, want %v", name, err, keys.ErrKEK)
+		}
+		again, err := keys.OpenRing(dir, next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := again.Decrypt(key, ciphertext, aad); err != nil || !bytes.Equal(got, secret) || !bytes.Equal(again.MAC("d"), mac) {
+			t.Errorf("%s: new KEK: got %q, %v; want plaintext and MAC as before", name, got, err)
+		}
+	}
+	dir := t.TempDir()
+	openRing(t, dir)
+	if err := keys.Rewrap(dir, next, kek[:5]); !errors.Is(err, keys.ErrKEK) {
+		t.Errorf("short KEK: got %v, want %v", err, keys.ErrKEK)
+	}
+	if err := keys.Rewrap(dir, next, bytes.Repeat([]byte{1}, 32)); !errors.Is(err, keys.ErrKEK) {
+		t.Errorf("not the ring's KEK: got %v, want %v", err, keys.ErrKEK)
 	}
 }
 

@@ -47,20 +47,38 @@ func marshal(key crypto.Signer) ([]byte, error) {
 
 // createSecret makes the file whole or not at all: it is written under another
 // name, synced, and then linked to its own, which fails if that is taken.
-func createSecret(path string, content []byte) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".new-*") // mode 0600
+func createSecret(path string, content []byte) error {
+	temp, err := writeTemp(path, content)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		err = errors.Join(err, os.Remove(f.Name()), syncDir(dir))
-	}()
-	_, err = f.Write(content)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	return errors.Join(os.Link(temp, path), os.Remove(temp), syncDir(filepath.Dir(path)))
+}
+
+// replaceSecret is createSecret for a file that may be there.
+func replaceSecret(path string, content []byte) error {
+	temp, err := writeTemp(path, content)
+	if err != nil {
 		return err
 	}
-	return os.Link(f.Name(), path)
+	if err := os.Rename(temp, path); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// writeTemp writes content beside path and returns where, once it is on the
+// disk.
+func writeTemp(path string, content []byte) (string, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(content)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", errors.Join(err, os.Remove(f.Name()))
+	}
+	return f.Name(), nil
 }
 
 // syncDir makes the names in a directory durable.
