@@ -173,15 +173,15 @@ func (s *Server) peer(r *http.Request) (authn.Peer, error) {
 	return s.cfg.Peers.Peer(*r.TLS, s.cfg.Now())
 }
 
-// own are the codes that are not the peer's doing, or whose entry the exchange
-// has already made together with the decision.
-var own = []gateway.Code{gateway.CodeInternal, gateway.CodeUnavailable, gateway.CodeWithholdAll,
-	gateway.CodeDenied, gateway.CodeReview, gateway.CodeNoRecord, gateway.CodeSystemRevoked}
+// unentered are the codes that need no entry: they are not the peer's doing, or
+// the exchange has made one together with the decision.
+var unentered = []gateway.Code{gateway.CodeInternal, gateway.CodeUnavailable, gateway.CodeWithholdAll,
+	gateway.CodeDenied, gateway.CodeReview, gateway.CodeNoRecord}
 
 // enter has the exchange make an entry of a refusal that the peer caused.
 func (s *Server) enter(ctx context.Context, p authn.Peer, err error) {
 	refusal, ok := errors.AsType[*gateway.Refusal](err)
-	if !ok || slices.Contains(own, refusal.Code) {
+	if !ok || slices.Contains(unentered, refusal.Code) {
 		return
 	}
 	// The caller hanging up must not save it the entry.

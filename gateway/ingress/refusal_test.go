@@ -269,8 +269,8 @@ func TestRevokedWhileWaiting(t *testing.T) {
 	e := newEdge(t, &parties{again: gateway.Refuse(gateway.CodeSystemRevoked, "the system is not active", nil)}, ingress.Limits{}, true)
 	resp, body := e.do(t, e.request(t, "poll"))
 	checkProblem(t, resp, body, gateway.CodeSystemRevoked)
-	if bytes.Contains(body, []byte(delivery)) {
-		t.Errorf("answer holds a delivery: %s", body)
+	if bytes.Contains(body, []byte(delivery)) || !slices.Equal(e.entries(), []gateway.Code{gateway.CodeSystemRevoked}) {
+		t.Errorf("answer %s, entries %v", body, e.entries())
 	}
 }
 
@@ -286,5 +286,29 @@ func TestPanic(t *testing.T) {
 	resp, _ = e.do(t, e.request(t, "getSnapshot"))
 	if resp.StatusCode != http.StatusOK {
 		t.Errorf("after a panic: %d", resp.StatusCode)
+	}
+}
+
+// TestEntries wants an entry of each refusal that a known system caused, and
+// none of those that the exchange has entered with its decision or that are
+// not the system's doing.
+func TestEntries(t *testing.T) {
+	without := []gateway.Code{gateway.CodeInternal, gateway.CodeUnavailable, gateway.CodeWithholdAll, gateway.CodeDenied,
+		gateway.CodeReview, gateway.CodeNoRecord}
+	for _, code := range codes(t) {
+		x := &parties{result: gateway.Refuse(code, "", nil)}
+		serve(newServer(t, config(x)), mustRequest(t, "getMessage"))
+		var want []gateway.Code
+		if !slices.Contains(without, code) {
+			want = []gateway.Code{code}
+		}
+		if got := x.entries(); !slices.Equal(got, want) {
+			t.Errorf("%s: entries %v, want %v", code, got, want)
+		}
+	}
+	x := &parties{peer: gateway.Refuse(gateway.CodeUnknownSystem, "", nil)}
+	serve(newServer(t, config(x)), mustRequest(t, "getMessage"))
+	if got := x.entries(); len(got) > 0 {
+		t.Errorf("unknown system: entries %v", got)
 	}
 }
