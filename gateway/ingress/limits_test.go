@@ -132,7 +132,7 @@ func TestCallersAreBounded(t *testing.T) {
 		t.Error("a caller with an open poll was forgotten")
 	}
 	release()
-	if release, err = c.Poll("busy"); err != nil {
+	if _, err := c.Poll("busy"); err != nil {
 		t.Error(err)
 	}
 	for i := range 2 {
