@@ -71,6 +71,8 @@ type Directory struct {
 	systems map[string]*item
 	aliases map[gateway.AgencyID]*item
 	seen    map[string]mark
+	proved  map[gateway.Digest]*item // by what the entry is made of
+	pins    string                   // the registrars they were proved with
 }
 
 // System is a registered system.

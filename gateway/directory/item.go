@@ -19,6 +19,7 @@ type item struct {
 	signer string           // kid of the key that signed it
 	last   time.Time        // of its countersignatures
 	digest gateway.Digest   // of the JWS, what the registrars countersigned
+	proved bool             // its signatures were verified before
 }
 
 // stands reports whether what is stated holds at the given time.

@@ -325,6 +325,54 @@ func TestParseFollows(t *testing.T) {
 	}
 }
 
+// TestParseAgain reads a directory after itself: what was verified before needs
+// not be verified again, and what was not does.
+func TestParseAgain(t *testing.T) {
+	lines := world(t)
+	previous, _ := parse(t, lines, nil)
+	others := []envelope.PublicKey{signer(t, "registrar 1").Public(), signer(t, "registrar 3").Public()}
+	if _, _, err := directory.Parse(file(t, lines), others, previous, now); !errors.Is(err, directory.ErrCountersigned) {
+		t.Errorf("other registrars: got %v, want %v", err, directory.ErrCountersigned)
+	}
+	for name, damage := range map[string]func(e *directory.Entry){
+		"statement":                func(e *directory.Entry) { e.Statement = changed(t, e.Statement) },
+		"first countersignature":   func(e *directory.Entry) { e.Countersignatures[0] = changed(t, e.Countersignatures[0]) },
+		"second countersignature":  func(e *directory.Entry) { e.Countersignatures[1] = changed(t, e.Countersignatures[1]) },
+		"countersignature dropped": func(e *directory.Entry) { e.Countersignatures = e.Countersignatures[:1] },
+	} {
+		l := world(t)
+		l[policeMessage].damage = func(e directory.Entry) directory.Entry { damage(&e); return e }
+		if _, _, err := directory.Parse(file(t, l), registrars(t), previous, now); !errors.Is(err, directory.ErrCountersigned) {
+			t.Errorf("%s: got %v, want %v", name, err, directory.ErrCountersigned)
+		}
+	}
+	// What a signature was worth may change though it stays as it is.
+	l := world(t)
+	l[policeControl].Seq, l[policeControl].Status, l[policeControl].Since = 2, envelope.Compromised, now
+	if _, _, err := directory.Parse(file(t, l), registrars(t), previous, now); !errors.Is(err, directory.ErrStatement) {
+		t.Errorf("control key compromised since: got %v, want %v", err, directory.ErrStatement)
+	}
+}
+
+// BenchmarkParse reads a directory for the first time, and again.
+func BenchmarkParse(b *testing.B) {
+	raw := file(b, world(b))
+	pins := registrars(b)
+	first, _, err := directory.Parse(raw, pins, nil, now)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, previous := range map[string]*directory.Directory{"first": nil, "again": first} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, _, err := directory.Parse(raw, pins, previous, now); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
 func TestChange(t *testing.T) {
 	lines := world(t)
 	previous, _ := parse(t, lines, nil)
