@@ -53,6 +53,8 @@ func rootCommand() *cobra.Command {
 		Example: "  gatewayctl certs dev ./world\n  gatewayctl certs -h",
 	},
 		certsCommand(),
+		demoCommand(),
+		logCommand(),
 	)
 	root.PersistentFlags().Bool("json", false, "print one JSON value instead of text")
 	root.CompletionOptions.DisableDefaultCmd = true

@@ -1,0 +1,36 @@
+package exchange
+
+import (
+	"context"
+	"crypto/hmac"
+	"fmt"
+
+	"sluss/gateway"
+	"sluss/gateway/store"
+)
+
+// StoredToken returns what a check of the database needs to open a stored
+// message: the digest of the token in it.
+func StoredToken(rest AtRest) func(store.Message) (gateway.Digest, error) {
+	return func(m store.Message) (gateway.Digest, error) {
+		raw, err := rest.Decrypt(m.Key, m.Body, aad(m.Issuer, m.ID))
+		return gateway.DigestOf(raw), err
+	}
+}
+
+// StoredState returns what a check of the database needs to verify a state:
+// the versions of directory and policy here, all others by their statements.
+func StoredState(rest AtRest, register interface {
+	Authentic(context.Context, store.State) error
+}) func(context.Context, store.State) error {
+	x := &Exchange{cfg: Config{AtRest: rest}}
+	return func(ctx context.Context, s store.State) error {
+		if s.Name != stateDirectory && s.Name != statePolicy {
+			return register.Authentic(ctx, s)
+		}
+		if !hmac.Equal(s.MAC, x.mac(s)) {
+			return fmt.Errorf("%w: %s", ErrState, s.Name)
+		}
+		return nil
+	}
+}
