@@ -52,13 +52,15 @@ import (
 // Errors of this package; test with errors.Is. A gateway that answers with a
 // problem document is a [*Problem] instead.
 var (
-	ErrConfig  = errors.New("client: configuration")
-	ErrState   = errors.New("client: state directory is damaged")
-	ErrNotYet  = errors.New("client: no verified directory and snapshot yet; call Refresh")
-	ErrDraft   = errors.New("client: message cannot be sealed as it is")
-	ErrKey     = errors.New("client: no own key for this use and role")
-	ErrAnswer  = errors.New("client: answer is not of the form of the API")
-	ErrRequest = errors.New("client: request got no answer; the gateway may have carried it out")
+	ErrConfig = errors.New("client: configuration")
+	ErrState  = errors.New("client: state directory is damaged")
+	ErrNotYet = errors.New("client: no verified directory and snapshot yet; call Refresh")
+	ErrDraft  = errors.New("client: message cannot be sealed as it is")
+	ErrKey    = errors.New("client: no own key for this use and role")
+	ErrAnswer = errors.New("client: answer is not of the form of the API")
+	// ErrNoAnswer is every failure of the network that lasted.
+	ErrNoAnswer = errors.New("client: no answer")
+	ErrRequest  = errors.New("client: request got no answer; the gateway may have carried it out")
 )
 
 // ErrRefused is the kind of every error about a gateway, or somebody in its

@@ -85,11 +85,8 @@ func (c *Client) again(q call, err error, attempt int) (time.Duration, bool) {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p.RetryAfter + wait, p.passing() && p.RetryAfter <= maxWait
 	}
-	return wait, errors.Is(err, errNoAnswer) && (!q.once || notSent(err))
+	return wait, errors.Is(err, ErrNoAnswer) && (!q.once || notSent(err))
 }
-
-// errNoAnswer is the kind of errors of the network.
-var errNoAnswer = errors.New("client: no answer")
 
 // notSent reports whether the connection was never made.
 func notSent(err error) bool {
@@ -144,7 +141,7 @@ func (c *Client) unanswered(ctx context.Context, q call, err error) error {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return fmt.Errorf("%s %s: %w", q.method, q.path, err) // it will not be another one in a second
 	}
-	return fmt.Errorf("%s %s: %w: %w", q.method, q.path, errNoAnswer, err)
+	return fmt.Errorf("%s %s: %w: %w", q.method, q.path, ErrNoAnswer, err)
 }
 
 func mediaType(r *http.Response) string {
