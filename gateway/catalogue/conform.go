@@ -94,19 +94,14 @@ func (x *check) route() error {
 		return nil
 	}
 	to := x.claims.Recipient()
-	seen := make(map[gateway.Role]bool, len(x.claims.ToRoles))
-	for _, r := range x.claims.ToRoles {
-		if !x.role(r).Of(to.Kind()) || seen[r] {
-			return refuse(gateway.CodeRoute, "to_roles are not roles of the recipient's kind of agency, each once")
+	for _, r := range x.claims.ToRoles { // never empty, each role once: envelope.Open
+		if !x.role(r).Of(to.Kind()) {
+			return refuse(gateway.CodeRoute, "to_roles are not roles of the recipient's kind of agency")
 		}
-		seen[r] = true
 		trip := Trip{x.t.Name, x.claims.FromRole, r, to == x.claims.Issuer, x.gate.Urgency == Acute}
 		if _, ok := x.c.Leg(trip); !ok {
 			return refuse(gateway.CodeRoute, "no route for this type between these roles")
 		}
-	}
-	if len(seen) == 0 {
-		return refuse(gateway.CodeRoute, "no role is addressed")
 	}
 	return nil
 }
@@ -170,12 +165,9 @@ func (x *check) namedFields() error {
 	if len(x.gate.Fields) == 0 {
 		return refuse(gateway.CodeMissingField, "fields: nothing is put forward")
 	}
-	seen := make(map[string]bool, len(x.gate.Fields))
-	for _, name := range x.gate.Fields {
+	for _, name := range x.gate.Fields { // each name once: envelope.Open
 		f, ok := x.t.Field(gateway.Field(name))
 		switch {
-		case seen[name]:
-			return refuse(gateway.CodeSchema, "fields: a name occurs twice")
 		case name == DefaultSet && x.t.NamedOnly:
 			return refuse(gateway.CodeUnknownField, "fields: must be named in this type")
 		case name == DefaultSet:
@@ -184,7 +176,6 @@ func (x *check) namedFields() error {
 		case f.Forbidden:
 			return refuseField(gateway.CodeForbiddenField, f.Name, "may never be sent")
 		}
-		seen[name] = true
 	}
 	return nil
 }

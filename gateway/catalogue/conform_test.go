@@ -45,6 +45,7 @@ func TestConform(t *testing.T) {
 		{"version", func(l *letter) { l.draft.Version = 2 }, gateway.CodeUnknownType},
 
 		{"role of another kind", func(l *letter) { l.draft.FromRole = "municipality.social_worker" }, gateway.CodeRoute},
+		{"role of another agency", func(l *letter) { l.draft.Issuer = "kriminalvarden" }, gateway.CodeRoute},
 		{"role without a route", func(l *letter) { l.draft.FromRole = "police.investigator" }, gateway.CodeRoute},
 		{"unknown sender role", func(l *letter) { l.draft.FromRole = "police.nobody" }, gateway.CodeRoute},
 		{"sender role of a system", func(l *letter) { l.draft.FromRole = "gateway.log" }, gateway.CodeRoute},
@@ -213,7 +214,7 @@ func TestConformOtherTypes(t *testing.T) {
 			l.draft.Fields = []string{"risk_level", "safety_note"} // a region does not hold the first
 			l.spec = slices.DeleteFunc(l.spec, func(s envelope.FieldSpec) bool { return s.Name != "safety_note" })
 		}, ""},
-		{"answer by default", answer, func(l *letter) { l.draft.Fields = []string{"default"} }, gateway.CodeUnknownField},
+		{"answer by default", answer, func(l *letter) { l.draft.Fields, l.spec = []string{"default"}, nil }, gateway.CodeUnknownField},
 		{"answer with more than asked", answer, func(l *letter) { l.draft.Fields = []string{"safety_note"} }, gateway.CodeUnknownField},
 		{"answer with less than asked", answer, func(l *letter) { l.drop("safety_note") }, gateway.CodeMissingField},
 
@@ -233,6 +234,9 @@ func TestConformOtherTypes(t *testing.T) {
 		{"statement to an agency", state, func(l *letter) { l.draft.Audience = "urn:sluss:agency:police" }, gateway.CodeRoute},
 		{"statement to the register and a role", state, func(l *letter) {
 			l.draft.ToRoles = append(l.draft.ToRoles, "police.exit_coordinator_local")
+		}, gateway.CodeRoute},
+		{"statement to a role at the gateway", state, func(l *letter) {
+			l.draft.ToRoles = []gateway.Role{"police.exit_coordinator_local"}
 		}, gateway.CodeRoute},
 		{"statement by a role without authority", state, func(l *letter) {
 			l.draft.FromRole = "municipality.procurement_officer"

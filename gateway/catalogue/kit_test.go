@@ -235,7 +235,7 @@ var samples = map[string]string{
 	`^[a-z]{2,32}\.[a-z_]{2,48}$`:           "municipality.social_worker",
 	`^[a-z][a-z0-9_]{1,63}$`:                "risk_level",
 	`^[A-Z][A-Z_]{1,31}$`:                   "PROTECTION",
-	`^[A-Z]{3}(\.functional)?$`:             "RSK",
+	`^[A-Z]{2,3}(\.functional)?$`:           "RSK",
 	`^[A-Za-z0-9:-]{2,32}$`:                 "OSL-12-2",
 	`^exit\.[a-z_]{2,48}$`:                  "exit.contact",
 	`^16[0-9]{10}$`:                         "165560004615",
