@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,6 +17,7 @@ import (
 // post is a directory file with a watcher's configuration.
 type post struct {
 	directory.Config
+	mu      sync.Mutex // the watcher's goroutine calls back
 	reports []error
 	admit   error
 	changes int
@@ -28,8 +30,14 @@ func newPost(t *testing.T, lines []line) *post {
 	p.Config = directory.Config{
 		Path: filepath.Join(dir, "directory.json"), Last: filepath.Join(dir, "last.json"), Registrars: registrars(t),
 		Now:    func() time.Time { return now },
-		Report: func(err error) { p.reports = append(p.reports, err) },
+		Report: func(err error) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.reports = append(p.reports, err)
+		},
 		Admit: func(_ context.Context, _ *directory.Directory, changes []directory.Change) error {
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			if p.admit == nil {
 				p.changes += len(changes)
 			}
@@ -48,6 +56,13 @@ func (p *post) publish(t *testing.T, lines []line) {
 	if err := os.Rename(p.Path+".new", p.Path); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// refuse makes the log refuse what is to be admitted.
+func (p *post) refuse(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.admit = err
 }
 
 // revoked returns the world after the system of the police was revoked.
@@ -77,6 +92,8 @@ func TestWatcher(t *testing.T) {
 			if s, ok := w.Directory().System(policeURI); !ok || s.Active(now) != active {
 				t.Errorf("%s: system found %v, active %v; want active %v", step, ok, s.Active(now), active)
 			}
+			p.mu.Lock()
+			defer p.mu.Unlock()
 			if p.changes != changes || len(p.reports) != reports {
 				t.Errorf("%s: %d changes, %d reports (%v); want %d and %d", step, p.changes, len(p.reports), p.reports, changes, reports)
 			}
@@ -87,10 +104,10 @@ func TestWatcher(t *testing.T) {
 			t.Fatal(err)
 		}
 		stands("half written", true, 0, 1)
-		p.admit = errors.New("log is not writable")
+		p.refuse(errors.New("log is not writable"))
 		p.publish(t, revoked(t))
 		stands("not logged", true, 0, 1)
-		p.admit = nil
+		p.refuse(nil)
 		stands("logged at last", false, 1, 0)
 		p.publish(t, world(t))
 		stands("older", false, 0, 1)
