@@ -29,7 +29,7 @@ func newPost(t *testing.T, lines []line) *post {
 	p := &post{}
 	p.Config = directory.Config{
 		Path: filepath.Join(dir, "directory.json"), Last: filepath.Join(dir, "last.json"), Registrars: registrars(t),
-		Now:    func() time.Time { return now },
+		Now: func() time.Time { return now },
 		Report: func(err error) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
