@@ -129,7 +129,8 @@ func (s *space) question() facts.Input {
 		Consent: map[gateway.Class]facts.Standing{}, About: map[gateway.Field]bool{},
 		Values: facts.Values{TransferStatus: one(s, []string{"", "proposed", "accepted", "completed"}),
 			RequestKind: one(s, []string{"referral", "feedback", "sip"}), ReportKind: one(s, []string{"report_19_1", "answer_20_6"})},
-		Table: facts.Table{Checked: s.rand.IntN(4) > 0, MoneyShown: s.rand.IntN(2) == 0},
+		Table: facts.Table{Checked: s.rand.IntN(4) > 0, MoneyShown: s.rand.IntN(2) == 0,
+			Blanked: some(s, []string{"c1", "c2"}, 1)},
 	}
 	s.parties(&in)
 	if acts := s.acts[in.Actor.Role]; len(acts) > 0 && s.rand.IntN(20) > 0 {
