@@ -126,6 +126,7 @@ func (l *legislation) run(ctx context.Context, report func(error)) error {
 		err := l.load(ctx)
 		if err != nil && err.Error() != told {
 			report(err)
+			l.exchange.PolicyRefused(ctx)
 		}
 		told = ""
 		if err != nil {

@@ -37,6 +37,7 @@ type E1 struct {
 	Issued    int64               `json:"iat,omitempty"`    // seconds, as in the message
 	Expires   int64               `json:"exp,omitempty"`
 	SDHash    *gateway.Digest     `json:"sd_hash,omitempty"` // of the view (RFC 9901, Section 4.3)
+	Kept      *gateway.Digest     `json:"kept,omitempty"`    // of a statement as the register keeps it
 	Request   *gateway.Digest     `json:"request,omitempty"` // of the access request, as sent
 	Role      gateway.Role        `json:"role,omitempty"`
 	Purpose   gateway.Purpose     `json:"purpose,omitempty"`

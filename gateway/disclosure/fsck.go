@@ -30,9 +30,15 @@ type FsckOptions struct {
 	Token func(store.Message) (gateway.Digest, error)
 	// State verifies a state row: its MAC, and its digest over its statements.
 	State func(context.Context, store.State) error
+	// Now is the time of the check, which says what retention may have taken.
+	// Default time.Now().
+	Now time.Time
 	// Progress is told how many of the log's entries are done.
 	Progress func(done, total uint64)
 }
+
+// shortest is the shortest time that an entry's content is kept.
+const shortest = 2 * 365 * 24 * time.Hour
 
 // maxFindings is where Fsck stops wording what it finds.
 const maxFindings = 200
@@ -45,6 +51,9 @@ const maxFindings = 200
 // that point. The findings hold no content; none means that all is well. An
 // error means that the check could not be made.
 func Fsck(ctx context.Context, s Checkable, o FsckOptions) ([]string, error) {
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
 	found, err := s.Check(ctx)
 	if err != nil {
 		return nil, err
@@ -138,7 +147,10 @@ func (f *fsck) tile(t store.Tile, width int) ([]byte, error) {
 
 // entry compares one entry with its leaf and its columns.
 func (f *fsck) entry(index uint64, e store.Entry) {
-	if len(e.E1) == 0 && len(e.E2) == 0 {
+	if len(e.E1) == 0 && len(e.E2) == 0 && e.Key == "" {
+		if e.Time.After(f.o.Now.Add(-shortest)) {
+			f.find("entry %d: content is gone before its time", index)
+		}
 		return // retention has taken the content; the leaf stays
 	}
 	e1, err := CheckE1(e.E1, e.Leaf)
@@ -240,7 +252,7 @@ func (f *fsck) statements() error {
 		if err != nil || !ok {
 			return err
 		}
-		if e1.Message != st.ID || e1.Discloser != st.Issuer || e1.Type != st.Type || e1.Digest == nil || *e1.Digest != st.Digest {
+		if e1.Message != st.ID || e1.Discloser != st.Issuer || e1.Type != st.Type || e1.Kept == nil || *e1.Kept != st.Digest {
 			f.find("statement %s: not the one that entry %d admitted", st.ID, st.Entry)
 		}
 		return nil

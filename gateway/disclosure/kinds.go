@@ -42,6 +42,7 @@ var (
 	needRecipient = need{"recipient", func(e *E1) bool { return e.Recipient != "" }}
 	needDigest    = need{"digest", func(e *E1) bool { return e.Digest != nil }}
 	needRequest   = need{"request", func(e *E1) bool { return e.Request != nil }}
+	needKept      = need{"kept", func(e *E1) bool { return e.Kept != nil }}
 	needType      = need{"type", func(e *E1) bool { return e.Type != "" }}
 	needDelivery  = need{"delivery", func(e *E1) bool { return e.Delivery != "" }}
 	needSDHash    = need{"sd_hash", func(e *E1) bool { return e.SDHash != nil }}
@@ -62,7 +63,7 @@ var (
 var needs = map[Kind][]need{
 	MessageAccepted:   {needMessage, needDiscloser, needDigest, needType, needLife},
 	MessageRefused:    {needCode},
-	StatementAdmitted: {needMessage, needDiscloser, needDigest, needType},
+	StatementAdmitted: {needMessage, needDiscloser, needDigest, needKept, needType},
 	StatementRefused:  {needCode},
 	Release: {needDelivery, needMessage, needDiscloser, needRecipient, needSDHash, needRole, needPurpose, needType,
 		needSnapshot, needData},

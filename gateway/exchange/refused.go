@@ -28,15 +28,21 @@ const (
 type refusals struct {
 	mu      sync.Mutex
 	limits  map[string]*rate.Limiter // by system
-	counted map[gateway.AgencyID]int64
+	counted map[cause]int64
+}
+
+// cause is what refusals are counted by.
+type cause struct {
+	agency gateway.AgencyID
+	code   gateway.Code
 }
 
 func newRefusals() refusals {
-	return refusals{limits: map[string]*rate.Limiter{}, counted: map[gateway.AgencyID]int64{}}
+	return refusals{limits: map[string]*rate.Limiter{}, counted: map[cause]int64{}}
 }
 
 // single reports whether this refusal gets an entry; otherwise it is counted.
-func (r *refusals) single(p authn.Peer, now time.Time) bool {
+func (r *refusals) single(p authn.Peer, code gateway.Code, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l := r.limits[p.URI()]
@@ -50,12 +56,12 @@ func (r *refusals) single(p authn.Peer, now time.Time) bool {
 	if l.AllowN(now, 1) {
 		return true
 	}
-	r.counted[p.Agency()]++
+	r.counted[cause{p.Agency(), code}]++
 	return false
 }
 
 // take returns what was counted since the last time.
-func (r *refusals) take() map[gateway.AgencyID]int64 {
+func (r *refusals) take() map[cause]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := maps.Clone(r.counted)
@@ -66,11 +72,18 @@ func (r *refusals) take() map[gateway.AgencyID]int64 {
 // Refused makes an entry of a refusal that a registered system caused.
 func (x *Exchange) Refused(ctx context.Context, p authn.Peer, r *gateway.Refusal) {
 	now := x.cfg.Now()
-	if p.IsZero() || !x.refusals.single(p, now) {
+	if p.IsZero() || !x.refusals.single(p, r.Code, now) {
 		return
 	}
 	x.record(ctx, disclosure.E1{Kind: disclosure.MessageRefused, Time: disclosure.At(now), Discloser: p.Agency(), Code: r.Code},
 		disclosure.E2{Retention: disclosure.Short, Actor: &disclosure.Actor{Agency: p.Agency(), System: p.URI()}})
+}
+
+// PolicyRefused makes an entry of a policy or approval that does not hold. What
+// was in force stays in force.
+func (x *Exchange) PolicyRefused(ctx context.Context) {
+	x.record(ctx, disclosure.E1{Kind: disclosure.PolicyRefused, Time: disclosure.At(x.cfg.Now()), Code: "policy-refused"},
+		disclosure.E2{Retention: disclosure.Long})
 }
 
 // Run writes the counts of refusals that had no entry of their own, until ctx
@@ -90,8 +103,8 @@ func (x *Exchange) Run(ctx context.Context) error {
 }
 
 func (x *Exchange) count(ctx context.Context) {
-	for agency, n := range x.refusals.take() {
-		x.record(ctx, disclosure.E1{Kind: disclosure.RefusalsCounted, Time: disclosure.At(x.cfg.Now()), Discloser: agency, Count: n},
+	for c, n := range x.refusals.take() {
+		x.record(ctx, disclosure.E1{Kind: disclosure.RefusalsCounted, Time: disclosure.At(x.cfg.Now()), Discloser: c.agency, Code: c.code, Count: n},
 			disclosure.E2{Retention: disclosure.Short})
 	}
 }

@@ -129,6 +129,8 @@ func (x *Exchange) intake(ctx context.Context, r *Regime, m catalogue.Conforming
 			return store.Write{}, err
 		}
 		w.Expect = append(w.Expect, admission.Expect())
+		kept := admission.Statement().Digest
+		e1.Kept = &kept
 		w.Set, w.Statements = []store.State{admission.Set()}, []store.Statement{admission.Statement()}
 	} else if err := x.post(&w, msg, now); err != nil {
 		return store.Write{}, err
