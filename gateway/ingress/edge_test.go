@@ -37,6 +37,7 @@ type parties struct {
 	peer, again, access, result error // what the calls of that kind fail with
 	poll                        func(context.Context) error
 	panics                      any
+	kept                        bool          // nothing of a message has left
 	takes                       time.Duration // what an official asks
 
 	mu      sync.Mutex
@@ -89,6 +90,9 @@ func (x *parties) Request(context.Context, authn.Official) (exchange.Requested, 
 
 func (x *parties) Disclosures(context.Context, authn.Peer, gateway.MessageID) ([]exchange.Disclosure, error) {
 	time.Sleep(x.takes)
+	if x.kept {
+		return nil, nil
+	}
 	return []exchange.Disclosure{{Entry: 3, E1: []byte("{}"), Leaf: make([]byte, 64), Proof: "proof"}}, x.result
 }
 
