@@ -36,7 +36,8 @@
 //	x-cells               each element's "n" is a disclosure of its own
 //
 // and on the type x-code, x-message-type, x-version, x-control, x-named-only
-// (fields must be named) and x-subject (a person is required, optional, none).
+// (fields must be named), x-officials (named officials read it, so it stays
+// until it expires) and x-subject (a person is required, optional, none).
 package policies
 
 import "embed"

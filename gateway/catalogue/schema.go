@@ -237,7 +237,7 @@ func (f *Field) annotation(m member, sealed **bool) error {
 
 func (f *Field) checkAnnotations(tables *Tables) error {
 	sub, okSub := tables.Subclasses[f.Subclass]
-	_, okClass := tables.Classes[f.Class]
+	class, okClass := tables.Classes[f.Class]
 	switch {
 	case !okClass:
 		return fmt.Errorf("x-class: no such class")
@@ -245,8 +245,8 @@ func (f *Field) checkAnnotations(tables *Tables) error {
 		return fmt.Errorf("x-subclass: no such sub-class of the class")
 	case f.Sealed && !slices.Contains(sizes, f.Size), !f.Sealed && f.Size != 0:
 		return fmt.Errorf("x-sealed-size: one of %v for a sealed field, none for a clear one", sizes)
-	case f.Class == "PAD" && !f.Locating:
-		return fmt.Errorf("x-locating: class PAD locates")
+	case class.Locates && !f.Locating:
+		return fmt.Errorf("x-locating: every field of the class locates")
 	case f.Cells && f.Sealed:
 		return fmt.Errorf("x-cells: of a sealed field")
 	case len(f.Origin) == 0:

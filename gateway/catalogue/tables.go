@@ -66,7 +66,11 @@ type Class struct {
 	Holds       string `json:"holds"`
 	Secrecy     string `json:"secrecy"`
 	Consentable bool   `json:"consentable"`
-	Note        string `json:"note"`
+	// ProtectedAs is the class that a field counts as when its person is
+	// protected, "" for its own.
+	ProtectedAs gateway.Class `json:"protected_as"`
+	Locates     bool          `json:"locates"` // every field of it tells where a person is
+	Note        string        `json:"note"`
 }
 
 // Subclass narrows a class (domain, section 7).
@@ -94,21 +98,31 @@ type Marking struct {
 // Cell is the most that a role may get of a class (domain, section 14).
 type Cell string
 
-// The cells. How they are applied is the policy's to say; MayOpen needs to
-// know only what each can never admit.
+// Never admits nothing; it stands where the table has no cell.
+const Never Cell = "D"
+
+// CellRule says what a cell can ever admit. What it takes besides, a name and a
+// reason or a recorded decision, is for the policy.
+type CellRule struct {
+	Means      string   `json:"means"`
+	Admits     Admits   `json:"admits"`
+	Subclasses []string `json:"subclasses"` // with AdmitsSubclass
+}
+
+// Admits is the part of a class that a cell admits.
+type Admits string
+
+// What cells admit.
 const (
-	Default       Cell = "A"
-	OnRequest     Cell = "C"
-	OnDecision    Cell = "R"
-	SummaryOnly   Cell = "S"
-	PseudonymOnly Cell = "P"
-	OwnAgency     Cell = "O"
-	Never         Cell = "D"
+	AdmitsAny      Admits = "any"
+	AdmitsSubclass Admits = "subclass" // fields of the listed sub-classes
+	AdmitsOwn      Admits = "own"      // what the recipient's own agency discloses
+	AdmitsNone     Admits = "none"
 )
 
 // Ceilings is the table of cells.
 type Ceilings struct {
-	Cells      map[Cell]string                         `json:"cells"`
+	Cells      map[Cell]CellRule                       `json:"cells"`
 	Exceptions []Exception                             `json:"exceptions"`
 	Matrix     map[gateway.Role]map[gateway.Class]Cell `json:"matrix"`
 }
@@ -200,6 +214,11 @@ func (t *Tables) check() error {
 			return fmt.Errorf("%w: kind %s has unknown rule %s", ErrTable, k, *kind.Origin)
 		}
 	}
+	for code, class := range t.Classes {
+		if _, ok := t.Classes[class.ProtectedAs]; !ok && class.ProtectedAs != "" {
+			return fmt.Errorf("%w: class %s counts as an unknown one", ErrTable, code)
+		}
+	}
 	for name, s := range t.Subclasses {
 		if _, ok := t.Classes[s.Of]; !ok && s.Of != "" {
 			return fmt.Errorf("%w: subclass %s of unknown class", ErrTable, name)
@@ -209,10 +228,19 @@ func (t *Tables) check() error {
 }
 
 func (c *Ceilings) check(t *Tables) error {
-	for _, cell := range []Cell{Default, OnRequest, OnDecision, SummaryOnly, PseudonymOnly, OwnAgency, Never} {
-		if _, ok := c.Cells[cell]; !ok {
-			return fmt.Errorf("%w: no meaning of cell %s", ErrTable, cell)
+	for cell, rule := range c.Cells {
+		known := slices.Contains([]Admits{AdmitsAny, AdmitsSubclass, AdmitsOwn, AdmitsNone}, rule.Admits)
+		if !known || rule.Means == "" || (rule.Admits == AdmitsSubclass) != (len(rule.Subclasses) > 0) {
+			return fmt.Errorf("%w: cell %s", ErrTable, cell)
 		}
+		for _, name := range rule.Subclasses {
+			if _, ok := t.Subclasses[name]; !ok {
+				return fmt.Errorf("%w: cell %s of unknown sub-class", ErrTable, cell)
+			}
+		}
+	}
+	if c.Cells[Never].Admits != AdmitsNone {
+		return fmt.Errorf("%w: cell %s must admit nothing", ErrTable, Never)
 	}
 	one := func(r gateway.Role, class gateway.Class, cell Cell) error {
 		_, okRole := t.Roles[r]
