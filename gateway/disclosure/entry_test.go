@@ -38,7 +38,7 @@ func released() (disclosure.E1, disclosure.E2) {
 	e1 := disclosure.E1{
 		Salt: "E1-----------------E1A", Kind: disclosure.Release, Time: disclosure.At(when), Delivery: "DDDDDDDDDDDDDDDDDDDDDA",
 		Message: messageID, Discloser: "police", Recipient: "municipality:0180", Type: "exit.threat_assessment",
-		Digest: digest("token"), Issued: 1795305000, Expires: 1795391400, SDHash: digest("view"), Request: digest("request"),
+		Digest: digest("token"), Issued: 1795305000, Expires: 1795391400, SDHash: digest("view"), Kept: digest("kept"), Request: digest("request"),
 		Role: "municipality.social_worker", Purpose: "PROTECTION", Outcome: gateway.Partial,
 		Allowed:    map[gateway.Field]gateway.Basis{"risk_level": "OSL-10-2", "valid_until": "OSL-10-2"},
 		Withheld:   map[gateway.Field]gateway.Reason{"sources": "CEILING"},

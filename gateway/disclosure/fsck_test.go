@@ -45,11 +45,12 @@ func story(t testing.TB, s store.Store, l running) {
 		Replay: "once", ReplayUntil: time.Now().Add(time.Hour),
 		Set: []store.State{{Name: "person:" + string(ref), Version: 1, Digest: *digest("state"), MAC: []byte("mac")}},
 		Entries: []store.Entry{entry(t, disclosure.E1{
-			Kind: disclosure.StatementAdmitted, Message: stated, Discloser: "police", Digest: digest("stated"), Type: "exit.consent",
+			Kind: disclosure.StatementAdmitted, Message: stated, Discloser: "police", Digest: digest("stated"), Kept: digest("kept"),
+			Type: "exit.consent",
 		}, disclosure.E2{Subject: ref})},
 		Statements: []store.Statement{{
 			State: "person:" + string(ref), Issuer: "police", ID: stated, Type: "exit.consent", Fact: "c1", Seq: 1,
-			Digest: *digest("stated"), Body: []byte("CANARY"), Key: "k",
+			Digest: *digest("kept"), Body: []byte("CANARY"), Key: "k",
 		}},
 	})
 	for _, done := range []bool{true, false} {
@@ -236,6 +237,67 @@ func spoilEmpty(t *testing.T, db *sql.DB, table, column, where string) (mend fun
 	}
 	set("x'01'")
 	return func() { set("x''") }
+}
+
+// TestForget holds that a log whose content retention has taken still
+// verifies, and that content may not go before its time.
+func TestForget(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	l := run(t, disclosure.Config{Store: s, Anchor: filepath.Join(dir, "anchor")})
+	for range 3 {
+		if _, err := l.Append(t.Context(), store.Write{Entries: []store.Entry{refusal(t, time.Now())}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []int{3, 0} {
+		if n, err := s.Forget(t.Context(), "plain/log-5y"); err != nil || n != want {
+			t.Errorf("Forget = %d, %v, want %d", n, err, want)
+		}
+	}
+	if e, err := s.Entry(t.Context(), 1); err != nil || len(e.E1)+len(e.E2) > 0 || e.Leaf == [64]byte{} {
+		t.Errorf("entry %+v, %v", e, err)
+	}
+	if _, err := disclosure.Verify(t.Context(), disclosure.FromStore(s, l.Checkpoint()), disclosure.VerifyOptions{Policy: policy(t)}); err != nil {
+		t.Error(err)
+	}
+	for later, want := range map[time.Duration]int{time.Hour: 3, 3 * 365 * 24 * time.Hour: 0} {
+		found, err := disclosure.Fsck(t.Context(), s, disclosure.FsckOptions{Opener: plain{}, Now: time.Now().Add(later)})
+		if err != nil || len(found) != want {
+			t.Errorf("%v later: %q, %v, want %d findings", later, found, err, want)
+		}
+	}
+}
+
+// TestBackup holds that a copy is whole, and does not pass for the log.
+func TestBackup(t *testing.T) {
+	dir, copied := t.TempDir(), t.TempDir()
+	s := openStore(t, dir)
+	l := run(t, disclosure.Config{Store: s, Anchor: filepath.Join(dir, "anchor")})
+	story(t, s, l)
+	if err := s.Backup(t.Context(), filepath.Join(copied, sqlite.FileName)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Append(t.Context(), submission(t, time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	restored := openStore(t, copied)
+	if found, err := disclosure.Fsck(t.Context(), restored, disclosure.FsckOptions{Opener: plain{}}); err != nil || len(found) > 0 {
+		t.Errorf("Fsck = %q, %v", found, err)
+	}
+	again := run(t, disclosure.Config{Store: restored, Anchor: filepath.Join(dir, "anchor")})
+	if _, err := again.Append(t.Context(), submission(t, time.Now())); !errors.Is(err, disclosure.ErrStopped) {
+		t.Errorf("Append = %v, want ErrStopped", err)
+	}
+	if err := again.stop(); !errors.Is(err, disclosure.ErrRollback) {
+		t.Errorf("Run = %v, want ErrRollback", err)
+	}
 }
 
 // TestFsckReleases holds that what was handed out rests on the policy that was

@@ -38,3 +38,12 @@ type Indexed struct {
 type Searcher interface {
 	Search(ctx context.Context, q Query) ([]Indexed, error)
 }
+
+// Forgetter deletes the content of entries when their retention has ended. The
+// leaves stay, so that the log can be verified for ever.
+type Forgetter interface {
+	// Forget empties both parts of the entries whose second part is under an
+	// at-rest key, and what they are searched by; it reports how many there
+	// were. The caller destroys the key first.
+	Forget(ctx context.Context, key string) (int, error)
+}

@@ -155,10 +155,10 @@ type Statement struct {
 	Issuer gateway.AgencyID
 	ID     gateway.MessageID
 	Type   gateway.MessageType
-	Fact   string // what within the state it is about: consent id, decision id, …
-	Seq    int64  // the stater's sequence number for Fact
-	Digest gateway.Digest
-	Body   []byte // ciphertext of the token
+	Fact   string         // what within the state it is about: consent id, decision id, …
+	Seq    int64          // the stater's sequence number for Fact
+	Digest gateway.Digest // of the token as kept: without its sealed disclosures
+	Body   []byte         // ciphertext of the token
 	Key    string
 	Entry  uint64 // index of the entry that admitted it; set by the store
 }

@@ -48,7 +48,7 @@ var references = []struct{ words, query string }{
 	{"entry: batch ends before the entry or after the log, at", `SELECT idx FROM entry, head WHERE batch <= idx OR batch > size`},
 	{"message: not accepted by the entry it names, or its subject is another's",
 		`SELECT m.id FROM message AS m LEFT JOIN entry AS e ON e.idx = m.entry
-		WHERE e.kind IS NOT '` + store.KindAccepted + `' AND e.kind IS NOT '` + store.KindAdmitted + `' AND e.kind IS NOT '` + store.KindRequest + `' OR e.subject <> m.subject`},
+		WHERE e.kind IS NOT '` + store.KindAccepted + `' AND e.kind IS NOT '` + store.KindAdmitted + `' AND e.kind IS NOT '` + store.KindRequest + `' OR e.subject <> m.subject AND e.key <> ''`},
 	{"statement: not admitted by the entry it names",
 		`SELECT s.id FROM statement AS s LEFT JOIN entry AS e ON e.idx = s.entry WHERE e.kind IS NOT '` + store.KindAdmitted + `'`},
 	{"statement: state was never set, for",

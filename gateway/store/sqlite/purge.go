@@ -3,9 +3,11 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"sluss/gateway"
+	"sluss/gateway/store"
 )
 
 // linger is how long after its expiry a message's row stays, without body, so
@@ -123,3 +125,53 @@ func (s *Store) purgeBodies(ctx context.Context, now time.Time, keep string) (in
 	}
 	return len(done), nil
 }
+
+// Forget implements [store.Forgetter], in short transactions.
+func (s *Store) Forget(ctx context.Context, key string) (int, error) {
+	if key == "" {
+		return 0, fmt.Errorf("%w: no key named", store.ErrInvalid)
+	}
+	found, err := list(ctx, s, indexTable, "SELECT idx FROM entry WHERE key = ? ORDER BY idx", key)
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	for page := range slices.Chunk(found, pageful) {
+		if err := s.forgetPage(ctx, page); err != nil {
+			return total, err
+		}
+		total += len(page)
+	}
+	return total, nil
+}
+
+func (s *Store) forgetPage(ctx context.Context, page []uint64) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx = context.WithoutCancel(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped != nil {
+		return s.stopped
+	}
+	return s.transact(ctx, func() (bool, error) {
+		for _, index := range page {
+			e, err := one(ctx, s, entryTable, entryTable.selects()+"WHERE idx = ?", int64(index))
+			if err != nil {
+				return false, err
+			}
+			e.E1, e.E2, e.Key, e.Discloser, e.Recipient, e.Subject, e.Case = nil, nil, "", "", "", "", ""
+			if err := put(ctx, s, entryTable, []store.Indexed{e}); err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+}
+
+// indexTable reads indexes of entries.
+var indexTable = table[uint64]{name: "entry", scan: func(row scanner) (index uint64, err error) {
+	err = row.Scan(&index)
+	return index, err
+}}
