@@ -31,7 +31,7 @@ func Derive(w World, q Question, t *Tables, now time.Time) Input {
 		Maturity:   "not_asked",
 		Consent:    asks.consents(p),
 		About:      asks.about(w.Others),
-		Table:      Table{Blanked: []string{}},
+		Table:      q.Table.listed(),
 	}
 	in.Decision, in.FieldRelease = asks.decisions(p)
 	requestFacts(&in.Facts, q, w)
@@ -47,6 +47,14 @@ func Derive(w World, q Question, t *Tables, now time.Time) Input {
 	}
 	in.Facts.MayKnow = mayKnow(q, p, in.Facts)
 	return in
+}
+
+// listed writes a list that is not given as empty, as the closed input has it.
+func (t Table) listed() Table {
+	if t.Blanked == nil {
+		t.Blanked = []string{}
+	}
+	return t
 }
 
 // request is a question at a moment, with the tables it is judged by.

@@ -33,6 +33,9 @@ type Question struct {
 	OnScene   bool
 	QueuedAt  time.Time // when an unasked message was taken in, else zero
 	Emergency *Emergency
+	// Table is what the small-cell guard (package policy) says of a follow-up
+	// report; the zero Table is one that nobody has looked at, and shows nothing.
+	Table Table
 	// ReadElsewhere says that another role of the same user has read about the
 	// person: the log knows.
 	ReadElsewhere bool
