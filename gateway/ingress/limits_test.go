@@ -145,6 +145,19 @@ func TestCallersAreBounded(t *testing.T) {
 	}
 }
 
+// TestLongestIdleIsForgotten wants a caller that comes again to be kept.
+func TestLongestIdleIsForgotten(t *testing.T) {
+	c, now := ingress.NewCallers(ingress.Limits{Systems: 2, Burst: 2, Rate: 0.001}), time.Unix(0, 0)
+	for _, key := range []string{"a", "b", "a", "c"} { // c takes the place of b
+		if _, err := c.Take(key, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Take("a", now); err == nil {
+		t.Error("a was forgotten, though b was idle for longer")
+	}
+}
+
 // TestNetwork wants callers without identity counted by address, in IPv6 by
 // the network that one of them may have whole.
 func TestNetwork(t *testing.T) {
