@@ -160,6 +160,42 @@ func TestThreatIsLowered(t *testing.T) {
 	}
 }
 
+// TestGuardiansStated: the lead lists the guardians, a party may block one of
+// them, and no more.
+func TestGuardiansStated(t *testing.T) {
+	b := goodBook(t)
+	b.must(townA, worker, "exit.person_attributes", `{"birth_date": "2010-01-01"}`)
+	asks := func() (listed, blocked bool, maturity string) {
+		in := b.of(func(q *facts.Question) {
+			q.Actor = facts.Actor{Agency: "guardian", Role: "subject.guardian", User: guard}
+		})
+		return in.Facts.GuardianListed, in.Facts.GuardianBlocked, in.Maturity
+	}
+	for _, tt := range []struct {
+		from            gateway.AgencyID
+		role            gateway.Role
+		says            string
+		code            gateway.Code
+		listed, blocked bool
+		maturity        string
+	}{
+		{townA, worker, guardiansAre(guardTwo, false, "joint"), "", false, true, "none"},
+		{townA, worker, guardiansAre(guard, false, "joint"), "", true, false, "joint"},
+		{police, coord, guardiansAre(guard, true, "guardian_alone"), gateway.CodeAuthority, true, false, "joint"},
+		{police, coord, guardiansAre(guard, false, "joint"), gateway.CodeAuthority, true, false, "joint"},
+		{police, coord, guardiansAre(guard, true, "joint"), "", true, true, "joint"},
+		{townA, worker, guardiansAre(guard, false, ""), "", true, false, "none"},
+		{police, coord, guardiansAre(guard, true, ""), "", true, true, "none"},
+	} {
+		if got := code(b.say(tt.from, tt.role, "exit.person_attributes", tt.says)); got != tt.code {
+			t.Errorf("%s says %s: got %q, want %q", tt.from, tt.says, got, tt.code)
+		}
+		if listed, blocked, maturity := asks(); listed != tt.listed || blocked != tt.blocked || maturity != tt.maturity {
+			t.Errorf("%s says %s: listed %v, blocked %v, %s", tt.from, tt.says, listed, blocked, maturity)
+		}
+	}
+}
+
 // TestChildInvestigation: it opens the data of those who have countersigned.
 func TestChildInvestigation(t *testing.T) {
 	asB := func(discloser gateway.AgencyID, role gateway.Role) func(*facts.Question) {
