@@ -113,23 +113,16 @@ func unavailable(err error) error {
 	return gateway.Refuse(gateway.CodeUnavailable, "Nothing was released and nothing was taken in; try again.", err)
 }
 
-// appended words the errors of an append: full disks, stopped logs and clocks
-// that disagree are for the operator, and the caller may try again.
+// appended words the errors of an append. A log that cannot be written, for
+// whatever reason, is for the operator, and the caller may try again.
 func appended(err error) error {
-	for _, known := range []error{store.ErrFull, store.ErrUnknown, disclosure.ErrStopped, disclosure.ErrClock, context.DeadlineExceeded, context.Canceled} {
-		if errors.Is(err, known) {
-			return unavailable(err)
-		}
-	}
 	switch {
 	case errors.Is(err, store.ErrQuota):
 		return gateway.Refuse(gateway.CodeQuota, "The sender or the mailbox holds too much that is not fetched.", err)
 	case errors.Is(err, store.ErrReplayed):
 		return gateway.Refuse(gateway.CodeReplay, "An access request can be used once.", err)
-	case errors.Is(err, store.ErrMoved):
-		return unavailable(err)
 	}
-	return err
+	return unavailable(err)
 }
 
 // standing returns the peer's system as the directory has it now, or the
