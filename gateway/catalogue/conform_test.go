@@ -180,6 +180,7 @@ func TestConformOtherTypes(t *testing.T) {
 	state := from("municipality.social_worker", "municipality:0180", catalogue.Register, "", "exit.case_state")
 	vetting := from("municipality.procurement_officer", "municipality:0180", catalogue.Register, "", "exit.provider_vetting")
 	plan := from("police.exit_coordinator_local", "police", "municipality.social_worker", "municipality:0180", "exit.joint_plan")
+	extract := from("gateway.log", "police", "agency.legal_officer", "police", "exit.log_extract")
 	cells := envelope.FieldSpec{Name: "cells", Cells: true}
 	tests := []struct {
 		name  string
@@ -208,6 +209,8 @@ func TestConformOtherTypes(t *testing.T) {
 
 		{"own lawyer", own, func(*letter) {}, ""},
 		{"another agency's lawyer", own, func(l *letter) { l.draft.Audience = "urn:sluss:agency:police" }, gateway.CodeRoute},
+
+		{"extract of the log that is none", extract, func(*letter) {}, gateway.CodeRoute},
 
 		{"answer", answer, func(*letter) {}, ""},
 		{"answer of one field", answer, func(l *letter) {

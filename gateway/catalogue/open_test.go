@@ -161,6 +161,19 @@ func TestMayOpenProtected(t *testing.T) {
 	}
 }
 
+// TestMayOpenOwn: what stays within one agency leaves no other one.
+func TestMayOpenOwn(t *testing.T) {
+	c := good(t)
+	mt, _ := c.Newest("exit.info_request")
+	for sender, own := range map[gateway.Role]bool{"police.exit_coordinator_local": true, "municipality.social_worker": false} {
+		trip := catalogue.Trip{Sender: sender, Recipient: "police.exit_coordinator_regional", SameAgency: own}
+		got := c.MayOpen(mt, trip, c.Tables().Roles[sender].Kind, false)
+		if slices.Contains(got, "offence_suspicions") != own {
+			t.Errorf("from %s: suspicions among the keys: %v, want %v", sender, !own, own)
+		}
+	}
+}
+
 // TestNever: no trip of any type opens to a role a field of a class that its
 // ceiling never admits.
 func TestNever(t *testing.T) {
