@@ -1,0 +1,304 @@
+package relay_test
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/disclosure"
+	"sluss/gateway/envelope"
+	"sluss/gateway/relay"
+	"sluss/gateway/store"
+)
+
+const (
+	town   gateway.AgencyID = "municipality:0180"
+	police gateway.AgencyID = "police"
+	worker gateway.Role     = "municipality.social_worker"
+	jti                     = gateway.MessageID("urn:uuid:01890a5d-ac96-774b-bcce-b302099a8057")
+)
+
+var box = relay.Box{Agency: town, Role: worker}
+
+// mailbox is a store of one delivered message and one notice, and a log that
+// keeps what is written. Package store/storetest has the contract's own suite.
+type mailbox struct {
+	items  []store.Mail
+	writes []store.Write
+	fail   error
+	purged int
+}
+
+func (m *mailbox) Mailbox(context.Context, gateway.AgencyID, []gateway.Role, time.Time, int) ([]store.Mail, error) {
+	return m.items, nil
+}
+
+func (m *mailbox) MailByDelivery(_ context.Context, agency gateway.AgencyID, ids []string) ([]store.Mail, error) {
+	var out []store.Mail
+	for _, i := range m.items {
+		if i.Agency == agency && (slices.Contains(ids, i.Delivery) || slices.Contains(ids, i.NoticeID)) {
+			out = append(out, i)
+		}
+	}
+	return out, nil
+}
+
+func (m *mailbox) Message(context.Context, gateway.AgencyID, gateway.MessageID) (store.Message, uint64, error) {
+	return store.Message{Issuer: police, ID: jti, To: town, Sender: "police.exit_coordinator_regional", Type: "exit.threat_assessment"}, 3, nil
+}
+
+func (m *mailbox) Expired(_ context.Context, now time.Time, limit int) ([]store.Mail, error) {
+	var out []store.Mail
+	for _, i := range m.items {
+		if i.State != store.Expired && !now.Before(i.Expires) {
+			out = append(out, i)
+		}
+	}
+	return out[:min(limit, len(out))], nil
+}
+
+func (m *mailbox) Purge(context.Context, time.Time, []gateway.MessageType) (int, error) {
+	m.purged++
+	return 0, nil
+}
+
+func (m *mailbox) Append(_ context.Context, w store.Write) (disclosure.Committed, error) {
+	if m.fail != nil {
+		return disclosure.Committed{}, m.fail
+	}
+	m.writes = append(m.writes, w)
+	for _, c := range w.Change {
+		for i := range m.items {
+			if m.items[i].Seq == c.Seq {
+				m.items[i] = c.Mail
+			}
+		}
+	}
+	return disclosure.Committed{}, nil
+}
+
+func (m *mailbox) AppendAll(ctx context.Context, ws []store.Write) ([]disclosure.Committed, []error) {
+	errs := make([]error, len(ws))
+	for i, w := range ws {
+		_, errs[i] = m.Append(ctx, w)
+	}
+	return make([]disclosure.Committed, len(ws)), errs
+}
+
+// plain stores second parts as they are.
+type plain struct{}
+
+func (plain) Encrypt(_ gateway.AgencyID, _ string, _ time.Time, b, _ []byte) ([]byte, string, error) {
+	return b, "k", nil
+}
+
+// oneKey knows one key, of the recipient.
+type oneKey struct{ key envelope.PublicKey }
+
+func (k oneKey) Key(iss, kid string, use envelope.Use, _ time.Time) (envelope.PublicKey, error) {
+	if kid != k.key.Thumbprint() || use != envelope.UseMessage || iss != town.URN() {
+		return envelope.PublicKey{}, envelope.ErrKey
+	}
+	return k.key, nil
+}
+
+func signer(t *testing.T) *envelope.Signer {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := envelope.NewSigner(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func newRelay(t *testing.T) (*relay.Relay, *mailbox, *envelope.Signer) {
+	t.Helper()
+	recipient := signer(t)
+	m := &mailbox{items: []store.Mail{
+		{Seq: 1, Agency: town, Role: worker, Issuer: police, Message: jti, State: store.Handed, Delivery: "d1", Entry: 7, Expires: time.Now().Add(time.Hour)},
+		{Seq: 2, Agency: town, Role: worker, Notice: []byte("set"), NoticeID: "n1", State: store.Waiting, Expires: time.Now().Add(time.Hour)},
+	}}
+	r, err := relay.New(relay.Config{Gateway: "urn:sluss:gateway:dev", Store: m, Log: m, Sealer: plain{}, Signer: signer(t),
+		Keys: func() envelope.Keys { return oneKey{recipient.Public()} }, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, m, recipient
+}
+
+func received(t *testing.T, s *envelope.Signer, change func(*envelope.Event)) string {
+	t.Helper()
+	e := envelope.Event{Issuer: town.URN(), Audience: police.URN(), ID: "urn:uuid:01890a5d-ac96-774b-bcce-b302099a8058", IssuedAt: time.Now(),
+		Message: jti, Type: envelope.MessageReceived}
+	if change != nil {
+		change(&e)
+	}
+	raw, err := envelope.SignEvent(e, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+// TestAcknowledge: a good acknowledgement ends the item with an entry and sends
+// the signed receipt on; each spoiled one does nothing.
+func TestAcknowledge(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(box *relay.Box, q *relay.Receipts, s *envelope.Signer)
+		want  gateway.Code
+	}{
+		{"good", func(*relay.Box, *relay.Receipts, *envelope.Signer) {}, ""},
+		{"no receipt", func(_ *relay.Box, q *relay.Receipts, _ *envelope.Signer) { q.Received = nil }, gateway.CodeMalformedRequest},
+		{"about another message", func(_ *relay.Box, q *relay.Receipts, s *envelope.Signer) {
+			q.Received["d1"] = received(t, s, func(e *envelope.Event) { e.Message = "urn:uuid:01890a5d-ac96-774b-bcce-b302099a8059" })
+		}, gateway.CodeMalformedRequest},
+		{"another event", func(_ *relay.Box, q *relay.Receipts, s *envelope.Signer) {
+			q.Received["d1"] = received(t, s, func(e *envelope.Event) { e.Type = envelope.SealedContentInvalid })
+		}, gateway.CodeMalformedRequest},
+		{"for another sender", func(_ *relay.Box, q *relay.Receipts, s *envelope.Signer) {
+			q.Received["d1"] = received(t, s, func(e *envelope.Event) { e.Audience = "urn:sluss:agency:sis" })
+		}, gateway.CodeMalformedRequest},
+		{"signed by a stranger", func(_ *relay.Box, q *relay.Receipts, _ *envelope.Signer) {
+			q.Received["d1"] = received(t, signer(t), nil)
+		}, gateway.CodeMalformedRequest},
+		{"delivery unknown", func(_ *relay.Box, q *relay.Receipts, _ *envelope.Signer) { q.Ack = []string{"d1", "d2"} }, gateway.CodeUnknownDelivery},
+		{"another function's", func(b *relay.Box, _ *relay.Receipts, _ *envelope.Signer) { b.Role = "municipality.exit_team_lead" }, gateway.CodeUnknownDelivery},
+		{"another agency's", func(b *relay.Box, _ *relay.Receipts, _ *envelope.Signer) { b.Agency = "municipality:1480" }, gateway.CodeUnknownDelivery},
+		{"unlisted error code", func(_ *relay.Box, q *relay.Receipts, _ *envelope.Signer) {
+			q.Failed = map[string]string{"d1": "CANARY"}
+		}, gateway.CodeMalformedRequest},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r, m, s := newRelay(t)
+			b, q := box, relay.Receipts{Ack: []string{"d1", "n1"}, Received: map[string]string{"d1": received(t, s, nil)}}
+			tt.spoil(&b, &q, s)
+			err := r.Acknowledge(t.Context(), b, q)
+			refusal, _ := errors.AsType[*gateway.Refusal](err)
+			switch {
+			case tt.want == "" && err != nil:
+				t.Fatal(err)
+			case tt.want != "" && (refusal == nil || refusal.Code != tt.want):
+				t.Fatalf("got %v, want %s", err, tt.want)
+			case tt.want != "" && len(m.writes) > 0:
+				t.Fatalf("%d writes by a refused acknowledgement", len(m.writes))
+			case tt.want != "":
+				return
+			}
+			if len(m.writes) != 2 || m.items[0].State != store.Done || m.items[1].State != store.Done {
+				t.Fatalf("items are %q and %q after %d writes, want both done by 2", m.items[0].State, m.items[1].State, len(m.writes))
+			}
+			w := m.writes[0]
+			if len(w.Entries) != 1 || w.Entries[0].Kind != string(disclosure.Acknowledged) {
+				t.Errorf("entries %v, want one acknowledgement", w.Entries)
+			}
+			if len(w.Mail) != 1 || w.Mail[0].Agency != police || w.Mail[0].Role != "police.exit_coordinator_regional" || string(w.Mail[0].Notice) != q.Received["d1"] {
+				t.Errorf("the receipt did not go on to the sender's function as it was signed: %+v", w.Mail)
+			}
+			if err := r.Acknowledge(t.Context(), b, q); err != nil || len(m.writes) != 2 {
+				t.Errorf("again: %v with %d writes, want nothing more", err, len(m.writes))
+			}
+		})
+	}
+}
+
+// TestSetErrs: a delivery that the recipient could not use ends as refused, with
+// an entry that names the code.
+func TestSetErrs(t *testing.T) {
+	r, m, _ := newRelay(t)
+	if err := r.Acknowledge(t.Context(), box, relay.Receipts{Failed: map[string]string{"d1": "invalid_key"}}); err != nil {
+		t.Fatal(err)
+	}
+	if m.items[0].State != store.Refused || m.writes[0].Entries[0].Kind != string(disclosure.DeliveryFailed) {
+		t.Errorf("item %q with entry %q, want refused and a failed delivery", m.items[0].State, m.writes[0].Entries[0].Kind)
+	}
+}
+
+// TestLogFails: nothing is acknowledged that the log did not take.
+func TestLogFails(t *testing.T) {
+	r, m, s := newRelay(t)
+	m.fail = store.ErrUnknown
+	err := r.Acknowledge(t.Context(), box, relay.Receipts{Ack: []string{"d1"}, Received: map[string]string{"d1": received(t, s, nil)}})
+	if !errors.Is(err, store.ErrUnknown) || m.items[0].State != store.Handed {
+		t.Errorf("got %v and %q, want the error of the log and the item as it was", err, m.items[0].State)
+	}
+	m.fail = store.ErrMoved // another poll was first
+	if err := r.Acknowledge(t.Context(), box, relay.Receipts{Ack: []string{"d1"}, Received: map[string]string{"d1": received(t, s, nil)}}); err != nil {
+		t.Errorf("got %v, want nothing: the item is ended already", err)
+	}
+}
+
+// TestWait: what arrives wakes a poll at once, also between look and wait; what
+// does not arrive lets it look again after a while.
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, m, _ := newRelay(t)
+		start := time.Now()
+		bell := r.Bell(box)
+		r.Arrived(m.items)
+		if err := r.Wait(t.Context(), bell); err != nil || time.Since(start) > 0 {
+			t.Errorf("rung before: %v after %s", err, time.Since(start))
+		}
+		bell = r.Bell(box)
+		go func() { time.Sleep(time.Second); r.Arrived(m.items) }()
+		if err := r.Wait(t.Context(), bell); err != nil || time.Since(start) != time.Second {
+			t.Errorf("rung later: %v after %s, want 1s", err, time.Since(start))
+		}
+		r.Arrived([]store.Mail{{Agency: town, Role: "municipality.exit_team_lead"}})
+		if err := r.Wait(t.Context(), r.Bell(box)); err != nil || time.Since(start) != 3*time.Second {
+			t.Errorf("not rung: %v after %s, want 3s", err, time.Since(start))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if err := r.Wait(ctx, r.Bell(box)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v, want the deadline", err)
+		}
+	})
+}
+
+// TestSweep: what nobody fetched in its time ends with an entry, and its sender
+// is told; then bodies are purged.
+func TestSweep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, m, _ := newRelay(t)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- r.Run(ctx) }()
+		synctest.Wait()
+		if len(m.writes) != 0 || m.purged != 1 {
+			t.Errorf("%d writes and %d purges at first, want 0 and 1", len(m.writes), m.purged)
+		}
+		time.Sleep(61 * time.Minute)
+		synctest.Wait()
+		if m.items[0].State != store.Expired || m.items[1].State != store.Expired {
+			t.Errorf("items are %q and %q, want expired", m.items[0].State, m.items[1].State)
+		}
+		w := m.writes[0]
+		if len(w.Entries) != 1 || w.Entries[0].Kind != string(disclosure.Expired) || len(w.Mail) != 1 || w.Mail[0].Agency != police {
+			t.Errorf("expiry wrote %+v, want an entry and a notice to the sender", w)
+		}
+		stop()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+func TestNew(t *testing.T) {
+	if _, err := relay.New(relay.Config{}); !errors.Is(err, relay.ErrConfig) {
+		t.Errorf("got %v, want ErrConfig", err)
+	}
+}
