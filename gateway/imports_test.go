@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"gateway/client": {"gateway/envelope", "gateway/snapshot", "gateway/catalogue", "gateway/directory", "gateway/disclosure",
 		"gateway/keys"},
 	"gateway/client/clienttest": {"gateway/envelope", "gateway/snapshot", "gateway/catalogue", "gateway/directory", "gateway/disclosure",
-		"gateway/store", "gateway/client"},
+		"gateway/store", "gateway/client", "gateway/keys"},
 }
 
 // onlyIn names the one place that may import a library, by import path prefix.

@@ -55,6 +55,8 @@ func rootCommand() *cobra.Command {
 		certsCommand(),
 		demoCommand(),
 		logCommand(),
+		messageCommand(),
+		sdjwtCommand(),
 	)
 	root.PersistentFlags().Bool("json", false, "print one JSON value instead of text")
 	root.CompletionOptions.DisableDefaultCmd = true

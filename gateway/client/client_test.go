@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -48,6 +49,17 @@ func TestStory(t *testing.T) {
 	}
 	if printed := fmt.Sprintf("%v %+v", m, b); strings.Contains(printed, "CANARY") {
 		t.Error("a message prints its values")
+	}
+	stored, err := json.Marshal(m.Stored())
+	if err != nil || strings.Contains(string(stored), "CANARY") {
+		t.Errorf("stored: a value in it, or %v", err)
+	}
+	var again client.Stored
+	if err := json.Unmarshal(stored, &again); err != nil {
+		t.Fatal(err)
+	}
+	if o, err := recipient.Open(t.Context(), again); err != nil || !slices.Equal(o.Fields(), m.Fields()) {
+		t.Errorf("opened again: got %v, error %v", o.Fields(), err)
 	}
 	if err := recipient.Ack(t.Context(), worker, m); err != nil {
 		t.Fatal(err)

@@ -23,6 +23,7 @@ type Message struct {
 	values   map[gateway.Field]gateway.Payload
 	unusable []gateway.Field
 	role     gateway.Role
+	at       time.Time // of first receipt
 	receipt  Receipt
 }
 
@@ -128,7 +129,7 @@ func (c *Client) opened(w *world, h handed, q asked) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	m := Message{received: r, role: q.role, receipt: receipt}
+	m := Message{received: r, role: q.role, at: q.at, receipt: receipt}
 	return m, m.unseal(c.decrypters(w, q.role), t)
 }
 

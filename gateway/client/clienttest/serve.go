@@ -225,12 +225,12 @@ func (g *Gateway) submit(w http.ResponseWriter, r *http.Request) {
 			g.boxes[b] = append(g.boxes[b], &mail{message: s})
 		}
 	}
-	kind := disclosure.MessageAccepted
+	kind, kept := disclosure.MessageAccepted, (*gateway.Digest)(nil)
 	if claims.Recipient() == "" {
-		kind = disclosure.StatementAdmitted
+		kind, kept = disclosure.StatementAdmitted, &digest
 	}
 	answer(w, http.StatusAccepted, g.accept(claims.ID, disclosure.E1{
-		Kind: kind, Message: claims.ID, Discloser: claims.Issuer, Recipient: claims.Recipient(), Type: claims.Type,
+		Kind: kind, Kept: kept, Message: claims.ID, Discloser: claims.Issuer, Recipient: claims.Recipient(), Type: claims.Type,
 		Digest: &digest, Issued: claims.IssuedAt.Unix(), Expires: claims.Expires.Unix(),
 	}))
 }
