@@ -1,6 +1,9 @@
 package policy_test
 
-import "testing"
+import (
+	"strconv"
+	"testing"
+)
 
 // BenchmarkDecideInput decides the worked cases of the main message types, one
 // after the other.
@@ -25,9 +28,25 @@ func BenchmarkDecideInput(b *testing.B) {
 	}
 }
 
+// BenchmarkVerdict decides a question that was never asked before: the engine
+// evaluates all provisions.
+func BenchmarkVerdict(b *testing.B) {
+	p := read(b)
+	in := good()
+	i := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		i++
+		in.Maturity = strconv.Itoa(i)
+		if _, err := p.DecideInput(b.Context(), in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // BenchmarkRead compiles the built-in policy: what a reload costs.
 func BenchmarkRead(b *testing.B) {
 	for b.Loop() {
-		builtIn(b)
+		read(b)
 	}
 }

@@ -39,6 +39,7 @@ func (t tried) any() bool { return t.outOfDate || t.byHand || t.noDecision }
 
 // decide decides the fields of the plan that the question is about.
 func (j *join) decide(namedOnly bool) {
+	j.fields = make([]result, 0, len(j.plan.fields))
 	for i := range j.plan.fields {
 		f := &j.plan.fields[i]
 		named := slices.Contains(j.in.Named, f.Name)

@@ -25,7 +25,8 @@ func (j *join) firstStop() *Provision {
 
 // finish makes the decision of the fields decided (domain, Section 16.5).
 func (j *join) finish(d *Decision) {
-	var asked, curable []*result
+	asked, curable := make([]*result, 0, len(j.fields)), []*result(nil)
+	d.released, d.withheld = make([]released, 0, len(j.fields)), make([]Withheld, 0, len(j.fields))
 	for i := range j.fields {
 		r := &j.fields[i]
 		if r.by != nil {

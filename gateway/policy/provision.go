@@ -56,7 +56,7 @@ type Provision struct {
 	AuthorityOnly bool           `json:"authority_only"`
 	Opens         []gateway.Rule `json:"opens"`
 	Reach         Reach          `json:"reach"` // also of a restriction
-	Decision      *Decision12    `json:"decision"`
+	Decision      *Recorded      `json:"decision"`
 	Consent       bool           `json:"consent"`     // opens what a consent covers, and no more
 	ThirdParty    gateway.Reason `json:"third_party"` // for a field about another person whom no consent covers
 	Overreach     gateway.Reason `json:"overreach"`   // when claimed for secrecy that it does not open
@@ -109,9 +109,9 @@ func (r Reach) covers(name gateway.Field, class gateway.Class, locating bool) bo
 		slices.Contains(r.DecisionClasses, class)
 }
 
-// Decision12 is what a basis asks of the recorded decision it rests on
-// (domain, Section 12).
-type Decision12 struct {
+// Recorded is what a basis asks of the recorded decision (bedömning) that it
+// rests on (domain, Section 12).
+type Recorded struct {
 	Kind   string                     `json:"kind"`
 	Ground facts.Ground               `json:"ground"`
 	Facts  map[string]facts.Condition `json:"facts"`

@@ -10,7 +10,7 @@ package provisions
 #   titles: {sv: Nöd, en: Break-glass}, bases: [L170-4, BRB-24-4], lifts_cells: [C, R],
 #   outcome: BREAK_GLASS, otherwise: EMERGENCY}
 adjustment contains rego.metadata.rule().custom.id if {
-	break_glass
+	input.type == "exit.emergency_access"
 }
 
 # METADATA

@@ -54,7 +54,7 @@ restriction contains rego.metadata.rule().custom.id if {
 #   {id: BLK-LOC-EMERGENCY, step: 4, code: BLK-LOC, statute: "BrB 24 kap. 4 §, OSL 21 kap. 3 §",
 #   titles: {sv: Plats i nöd, en: The place in an emergency}, reach: {classes: [PAD]}}
 restriction contains rego.metadata.rule().custom.id if {
-	break_glass
+	input.type == "exit.emergency_access"
 	not place_for_operation
 }
 

@@ -175,7 +175,7 @@ obligation contains rego.metadata.rule().custom.id if {
 #   {id: OBLIGATION-READ-ONLY, code: read_only_60_min, statute: BrB 24 kap. 4 §,
 #   titles: {sv: Läsning i 60 minuter, en: Read only for 60 minutes}, when: [{outcomes: [BREAK_GLASS]}]}
 obligation contains rego.metadata.rule().custom.id if {
-	break_glass
+	input.type == "exit.emergency_access"
 }
 
 # METADATA
@@ -184,7 +184,7 @@ obligation contains rego.metadata.rule().custom.id if {
 #   {id: OBLIGATION-WATERMARK, code: watermark, statute: BrB 24 kap. 4 §,
 #   titles: {sv: Vattenmärke, en: Watermark}, when: [{outcomes: [BREAK_GLASS]}]}
 obligation contains rego.metadata.rule().custom.id if {
-	break_glass
+	input.type == "exit.emergency_access"
 }
 
 # METADATA
@@ -193,7 +193,7 @@ obligation contains rego.metadata.rule().custom.id if {
 #   {id: OBLIGATION-NOTIFY, code: notify_owner_legal_dpo, statute: BrB 24 kap. 4 §,
 #   titles: {sv: Underrätta genast, en: Notify at once}, when: [{outcomes: [BREAK_GLASS]}]}
 obligation contains rego.metadata.rule().custom.id if {
-	break_glass
+	input.type == "exit.emergency_access"
 }
 
 # METADATA
@@ -202,7 +202,7 @@ obligation contains rego.metadata.rule().custom.id if {
 #   {id: OBLIGATION-REVIEW-24, code: review_within_24_h, statute: BrB 24 kap. 4 §,
 #   titles: {sv: Granska inom 24 timmar, en: Review within 24 hours}, when: [{outcomes: [BREAK_GLASS]}]}
 obligation contains rego.metadata.rule().custom.id if {
-	break_glass
+	input.type == "exit.emergency_access"
 }
 
 # METADATA
@@ -211,7 +211,7 @@ obligation contains rego.metadata.rule().custom.id if {
 #   {id: OBLIGATION-CONFIRM, code: confirm_within_15_min, statute: BrB 24 kap. 4 §,
 #   titles: {sv: Bekräfta inom 15 minuter, en: Confirm within 15 minutes}, when: [{outcomes: [BREAK_GLASS]}]}
 obligation contains rego.metadata.rule().custom.id if {
-	break_glass
+	input.type == "exit.emergency_access"
 	not input.facts.confirmed
 }
 

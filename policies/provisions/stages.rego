@@ -130,7 +130,7 @@ stop contains rego.metadata.rule().custom.id if {
 #   {id: STAGE-06-MESSAGE, stage: 6, code: PURPOSE, outcome: DENY, statute: BrB 24 kap. 4 §,
 #   titles: {sv: Nödmeddelandet kräver nöd, en: The emergency message goes with an emergency}}
 stop contains rego.metadata.rule().custom.id if {
-	break_glass
+	input.type == "exit.emergency_access"
 	input.purpose != "EMERGENCY"
 }
 
@@ -140,7 +140,7 @@ stop contains rego.metadata.rule().custom.id if {
 #   {id: STAGE-07, stage: 7, code: EMERGENCY, outcome: DENY, statute: BrB 24 kap. 4 §,
 #   titles: {sv: Nödåtkomstens villkor är inte uppfyllda, en: The preconditions of break-glass do not hold}}
 stop contains rego.metadata.rule().custom.id if {
-	break_glass
+	input.type == "exit.emergency_access"
 	not preconditions_of_break_glass
 }
 
@@ -180,8 +180,8 @@ stop contains rego.metadata.rule().custom.id if {
 #   {id: STAGE-10-A, stage: 10, order: 1, code: NOT-PARTY, outcome: NO_RECORD, statute: OSL 26 kap. 1 §,
 #   titles: {sv: Personen finns inte i registret, en: The person is not on record}}
 stop contains rego.metadata.rule().custom.id if {
-	input.facts.subject_named
 	not input.facts.on_record
+	input.facts.subject_named
 }
 
 # METADATA
@@ -190,8 +190,8 @@ stop contains rego.metadata.rule().custom.id if {
 #   {id: STAGE-10-B, stage: 10, order: 2, code: BLK-PSW, outcome: NO_RECORD, statute: "OSL 18 kap. 7 §, 35 kap. 11 §",
 #   titles: {sv: Särskilt personsäkerhetsarbete, en: Witness protection}}
 stop contains rego.metadata.rule().custom.id if {
-	input.facts.subject_named
 	input.facts.psw
+	input.facts.subject_named
 	not personal_security_officer
 }
 
@@ -201,9 +201,9 @@ stop contains rego.metadata.rule().custom.id if {
 #   {id: STAGE-10-C, stage: 10, order: 3, code: NOT-ASSIGNED, outcome: NO_RECORD, statute: OSL 7 kap. 1 §,
 #   titles: {sv: Inte behörig i ärendet, en: Not assigned to the matter}}
 stop contains rego.metadata.rule().custom.id if {
+	not input.facts.assigned
 	input.facts.subject_named
 	not assignment_not_needed
-	not input.facts.assigned
 }
 
 # METADATA
@@ -212,9 +212,9 @@ stop contains rego.metadata.rule().custom.id if {
 #   {id: STAGE-10-D, stage: 10, order: 4, code: NOT-PARTY, outcome: NO_RECORD, statute: OSL 26 kap. 1 §,
 #   titles: {sv: Mottagaren har ingen känd koppling till personen, en: The recipient has no known relation to the person}}
 stop contains rego.metadata.rule().custom.id if {
+	not input.facts.may_know
 	input.facts.subject_named
 	not assignment_not_needed
-	not input.facts.may_know
 }
 
 # METADATA
@@ -233,8 +233,8 @@ stop contains rego.metadata.rule().custom.id if {
 #   {id: STAGE-11, stage: 11, code: BLK-CLOSED, outcome: DENY, statute: OSL 7 kap. 1 §,
 #   titles: {sv: Ärendet är avslutat, en: The case is closed}}
 stop contains rego.metadata.rule().custom.id if {
-	input.facts.subject_named
 	not input.facts.case_open
+	input.facts.subject_named
 	not passes_closed_case
 }
 
@@ -244,8 +244,8 @@ stop contains rego.metadata.rule().custom.id if {
 #   {id: STAGE-12-CONTESTED, stage: 12, code: BLK-RESP, outcome: REVIEW, statute: SoL 29 kap. 2–4 §§,
 #   titles: {sv: Oklart vilken kommun som ansvarar, en: Responsibility is contested}}
 stop contains rego.metadata.rule().custom.id if {
-	input.facts.subject_named
 	input.facts.responsibility_contested
+	input.facts.subject_named
 	municipality_takes_part
 	not break_glass
 }
@@ -256,8 +256,8 @@ stop contains rego.metadata.rule().custom.id if {
 #   {id: STAGE-12-REGISTER, stage: 12, code: BLK-RESP, outcome: REVIEW, statute: "OSL 21 kap. 3 a §, SoL 29 kap. 2–4 §§",
 #   titles: {sv: Ansvar bara enligt folkbokföringen, en: Responsible by registration only}}
 stop contains rego.metadata.rule().custom.id if {
-	input.facts.subject_named
 	input.facts.claims_by_register
+	input.facts.subject_named
 	not break_glass
 }
 
