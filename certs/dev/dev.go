@@ -66,6 +66,9 @@ type Config struct {
 	// Operations is the address of health, metrics and reload. Default: the
 	// port after that of URL, on 127.0.0.1.
 	Operations string
+	// Municipalities is how many further municipalities take part, from
+	// municipality:9001 on, each with the system "exit": for load tests.
+	Municipalities int
 	// Domain is the SPIFFE trust domain. Default "sluss.test".
 	Domain string
 	// Life is how long certificates, statements and approvals hold. Default 30

@@ -1,7 +1,9 @@
 package dev
 
 import (
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"sluss/certs"
@@ -61,6 +63,15 @@ var cast = []party{
 	{agency: "guardian", systems: []system{{"exit", []gateway.Role{"subject.guardian"}}}},
 }
 
+// parts returns the cast and the further municipalities.
+func (w *world) parts() []party {
+	all := slices.Clone(cast)
+	for i := range w.cfg.Municipalities {
+		all = append(all, party{agency: gateway.AgencyID(fmt.Sprintf("municipality:%d", 9001+i)), systems: municipal[:1]})
+	}
+	return all
+}
+
 // Folder returns the folder of an agency below agencies/.
 func Folder(agency gateway.AgencyID) string { return strings.ReplaceAll(string(agency), ":", "-") }
 
@@ -76,7 +87,7 @@ func (w *world) parties() error {
 	if err := w.stateKey(string(w.id), control, "gateway/release.key", envelope.UseRelease); err != nil {
 		return err
 	}
-	for _, p := range cast {
+	for _, p := range w.parts() {
 		if err := w.party(p); err != nil {
 			return err
 		}

@@ -63,12 +63,12 @@ func (x *Exchange) collect(ctx context.Context, p authn.Peer, box relay.Box, lim
 	if err := regime.standing(p, now); err != nil || limit == 0 {
 		return answer, err
 	}
-	items, err := x.cfg.Mail.Waiting(ctx, box, limit+1)
+	items, more, done, err := x.cfg.Mail.Waiting(ctx, box, limit)
 	if err != nil {
 		return answer, err
 	}
-	answer.MoreAvailable = len(items) > limit
-	items = items[:min(limit, len(items))]
+	defer done()
+	answer.MoreAvailable = more
 	released := make([]receipt.Release, len(items))
 	errs := make([]error, len(items))
 	var g errgroup.Group

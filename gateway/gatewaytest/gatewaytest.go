@@ -54,7 +54,11 @@ type World struct {
 
 // New makes a world in dir, on free ports of the loopback interface, for the
 // gateway program at binary. It starts nothing.
-func New(dir, binary string) (*World, error) {
+func New(dir, binary string) (*World, error) { return NewCrowd(dir, binary, 0) }
+
+// NewCrowd makes a world with so many municipalities more than New's two,
+// municipality:9001 and on.
+func NewCrowd(dir, binary string, more int) (*World, error) {
 	agency, err := freePort()
 	if err != nil {
 		return nil, err
@@ -68,7 +72,7 @@ func New(dir, binary string) (*World, error) {
 		return nil, err
 	}
 	w := &World{Dir: dir, Binary: binary, Agencies: agency, Operations: operations, Log: filepath.Join(dir, "gateway.log"), clients: map[string]*client.Client{}}
-	_, err = dev.Make(dev.Config{Dir: dir, URL: "https://" + agency, Operations: operations, Snapshot: snap})
+	_, err = dev.Make(dev.Config{Dir: dir, URL: "https://" + agency, Operations: operations, Snapshot: snap, Municipalities: more})
 	return w, err
 }
 

@@ -84,8 +84,9 @@ type Config struct {
 
 // Relay is the mailboxes. Its methods may be called at once.
 type Relay struct {
-	cfg  Config
-	bell bell
+	cfg    Config
+	bell   bell
+	claims claims
 }
 
 // New returns a Relay that does nothing of its own until [Relay.Run].
@@ -106,9 +107,17 @@ func New(cfg Config) (*Relay, error) {
 }
 
 // Waiting returns up to limit items of the mailbox that may be handed out now,
-// those not tried yet first.
-func (r *Relay) Waiting(ctx context.Context, box Box, limit int) ([]store.Mail, error) {
-	return r.cfg.Store.Mailbox(ctx, box.Agency, []gateway.Role{box.Role}, r.cfg.Now(), limit)
+// those not tried yet first, and whether there may be more. No other poll here
+// gets them until done is called; a poll of another replica may, and then the
+// version of the item decides.
+func (r *Relay) Waiting(ctx context.Context, box Box, limit int) (items []store.Mail, more bool, done func(), err error) {
+	ahead := r.claims.number()
+	found, err := r.cfg.Store.Mailbox(ctx, box.Agency, []gateway.Role{box.Role}, r.cfg.Now(), limit+1+ahead)
+	if err != nil {
+		return nil, false, func() {}, err
+	}
+	items = r.claims.take(found, limit)
+	return items, len(found) > limit, func() { r.claims.release(items) }, nil
 }
 
 // Lease returns the moment until which an item handed out now is not handed
