@@ -199,3 +199,24 @@ func TestNever(t *testing.T) {
 		t.Error("nothing was opened at all")
 	}
 }
+
+func TestCeiling(t *testing.T) {
+	ceilings := &good(t).Tables().Ceilings
+	tests := []struct {
+		role  gateway.Role
+		class gateway.Class
+		in    gateway.MessageType
+		want  catalogue.Cell
+	}{
+		{"police.exit_coordinator_local", "SOC", "exit.joint_plan", "A"},
+		{"police.exit_coordinator_local", "SOC", "exit.referral", "C"}, // the exception
+		{"police.exit_coordinator_local", "HLT", "exit.joint_plan", "D"},
+		{"police.nobody", "SOC", "exit.joint_plan", catalogue.Never},
+		{"police.exit_coordinator_local", "XXX", "exit.joint_plan", catalogue.Never},
+	}
+	for _, tt := range tests {
+		if got := ceilings.Of(tt.role, tt.class, tt.in); got != tt.want {
+			t.Errorf("%s, %s, %s: %s, want %s", tt.role, tt.class, tt.in, got, tt.want)
+		}
+	}
+}
