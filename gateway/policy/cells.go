@@ -10,18 +10,18 @@ import (
 	"sluss/gateway/facts"
 )
 
-// Report is the table of an exit.followup_report, as far as the small-cell
+// report is the table of an exit.followup_report, as far as the small-cell
 // guard reads it (domain, Section 17).
-type Report struct {
+type report struct {
 	Period         string       `json:"period"`
 	GeographyLevel string       `json:"geography_level"`
 	Dimensions     []string     `json:"dimensions"`
-	Cells          []Cell       `json:"cells"`
-	AmountBasis    *AmountBasis `json:"amount_basis"`
+	Cells          []tableCell  `json:"cells"`
+	AmountBasis    *amountBasis `json:"amount_basis"`
 }
 
-// Cell is one cell of a table. N is nil where the cell is blanked already.
-type Cell struct {
+// tableCell is one cell of a table. N is nil where the cell is blanked already.
+type tableCell struct {
 	ID      string            `json:"id"`
 	Dims    map[string]string `json:"dims"`
 	Covers  []string          `json:"covers"`   // the municipalities counted
@@ -30,7 +30,7 @@ type Cell struct {
 }
 
 // AmountBasis says what sums of money are made of.
-type AmountBasis struct {
+type amountBasis struct {
 	Cases        int64   `json:"cases"`
 	Payees       int64   `json:"payees"`
 	LargestShare float64 `json:"largest_share"`
@@ -76,8 +76,8 @@ func (p *Policy) Guard(report json.RawMessage, earlier []json.RawMessage) facts.
 }
 
 // readReport reads a table and refuses one that does not hang together.
-func readReport(raw json.RawMessage) (*Report, error) {
-	var r Report
+func readReport(raw json.RawMessage) (*report, error) {
+	var r report
 	if err := json.Unmarshal(raw, &r); err != nil {
 		return nil, fmt.Errorf("%w: table: %w", ErrInput, err)
 	}
@@ -103,13 +103,13 @@ func readReport(raw json.RawMessage) (*Report, error) {
 // guard is the work on one table.
 type guard struct {
 	limits  cellLimits
-	report  *Report
+	report  *report
 	blanked map[string]bool
 }
 
 // tooFine is rule 1.
 func (g *guard) tooFine() bool {
-	return len(g.report.Dimensions) > g.limits.MaxDimensions || slices.ContainsFunc(g.report.Cells, func(c Cell) bool {
+	return len(g.report.Dimensions) > g.limits.MaxDimensions || slices.ContainsFunc(g.report.Cells, func(c tableCell) bool {
 		return len(c.Dims) > g.limits.MaxDimensions
 	})
 }
@@ -138,7 +138,7 @@ func (g *guard) count() int {
 }
 
 // absenceTells is the second half of rule 2.
-func (g *guard) absenceTells(c Cell) bool {
+func (g *guard) absenceTells(c tableCell) bool {
 	_, environment := c.Dims["environment"]
 	_, sex := c.Dims["sex"]
 	_, age := c.Dims["age_band"]
@@ -162,7 +162,7 @@ func (g *guard) blankMunicipalities() {
 }
 
 // municipality returns the one municipality that a cell counts, or "".
-func municipality(c Cell) string {
+func municipality(c tableCell) string {
 	if m := c.Dims["geography"]; strings.HasPrefix(m, "municipality:") {
 		return m
 	}
@@ -175,7 +175,7 @@ func municipality(c Cell) string {
 // blankComplements is rule 4: a total less its shown parts must not give a
 // blanked part away.
 func (g *guard) blankComplements() {
-	cells := map[string]Cell{}
+	cells := map[string]tableCell{}
 	for _, c := range g.report.Cells {
 		cells[c.ID] = c
 	}
@@ -190,7 +190,7 @@ func (g *guard) blankComplements() {
 	}
 }
 
-func (g *guard) blankedParts(total Cell) int {
+func (g *guard) blankedParts(total tableCell) int {
 	n := 0
 	for _, part := range total.TotalOf {
 		if g.blanked[part] {
@@ -202,7 +202,7 @@ func (g *guard) blankedParts(total Cell) int {
 
 // smallestPart returns the shown part with the smallest count above zero, or
 // the total where there is none.
-func (g *guard) smallestPart(total Cell, cells map[string]Cell) string {
+func (g *guard) smallestPart(total tableCell, cells map[string]tableCell) string {
 	smallest := total.ID
 	var least int64
 	for _, part := range total.TotalOf {
@@ -216,7 +216,7 @@ func (g *guard) smallestPart(total Cell, cells map[string]Cell) string {
 
 // differs is rule 5: two tables of one period must not give a few people away
 // by subtraction.
-func (g *guard) differs(earlier *Report) bool {
+func (g *guard) differs(earlier *report) bool {
 	if earlier.Period != g.report.Period {
 		return false
 	}

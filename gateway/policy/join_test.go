@@ -1,10 +1,13 @@
 package policy_test
 
 import (
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"sluss/gateway"
 	"sluss/gateway/facts"
+	"sluss/gateway/policy"
 )
 
 // TestJoin asks for one field and looks at what becomes of it.
@@ -106,5 +109,29 @@ func TestJoin(t *testing.T) {
 				t.Errorf("%s: basis %q, reason %q (%s %s); want %q, %q", tt.field, basis, reason, d.Outcome(), d.Stage(), tt.basis, tt.reason)
 			}
 		})
+	}
+}
+
+// TestAuthoritiesOnly puts a basis that reaches authorities only into a flow to
+// providers: the METADATA of the provision holds, whatever the flow says.
+func TestAuthoritiesOnly(t *testing.T) {
+	files := tree(t)
+	const before, after = `"decision": ["OSL-10-2", "OSL-10-14"]`, `"decision": ["OSL-10-2", "OSL-26-9"]`
+	flows := string(files["data/flows.json"].Data)
+	if strings.Count(flows, before) != 1 {
+		t.Fatalf("flows.json does not hold %s once", before)
+	}
+	files["data/flows.json"] = &fstest.MapFile{Data: []byte(strings.Replace(flows, before, after, 1))}
+	p, err := policy.Read(t.Context(), files, digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := good()
+	provider(&in)
+	in.Consent, in.Claimed, in.Facts.HousingAssignment = nil, []gateway.Basis{"OSL-26-9"}, true
+	in.Decision = map[gateway.Basis]map[gateway.Field]facts.Standing{"OSL-26-9": {"subject_alias": facts.InForce}}
+	d, err := p.DecideInput(t.Context(), in)
+	if err != nil || d.Outcome() != gateway.Deny || d.Reason() != "BLK-PRIV" {
+		t.Errorf("got %s %s with %v, %v; want DENY BLK-PRIV", d.Outcome(), d.Reason(), d.Allowed(), err)
 	}
 }
