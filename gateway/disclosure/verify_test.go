@@ -175,6 +175,29 @@ func TestProve(t *testing.T) {
 	}
 }
 
+// TestVerifyOther holds that whole entries and tiles of another log do not go
+// with this one's checkpoint.
+func TestVerifyOther(t *testing.T) {
+	l, _, _ := filled(t, 10)
+	_, other, _ := filled(t, 10)
+	_, err := disclosure.Verify(t.Context(), disclosure.FromStore(other, l.Checkpoint()), disclosure.VerifyOptions{Policy: policy(t)})
+	if !errors.Is(err, disclosure.ErrProof) {
+		t.Errorf("Verify = %v, want ErrProof", err)
+	}
+}
+
+// TestSignatureSpelling sets a bit that the base64 of a signature does not use.
+func TestSignatureSpelling(t *testing.T) {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+	l, _, _ := filled(t, 1)
+	bad := bytes.Clone(l.Checkpoint())
+	last := bytes.LastIndexByte(bad, '=') - 1
+	bad[last] = alphabet[strings.IndexByte(alphabet, bad[last])|1]
+	if _, err := disclosure.OpenCheckpoint(bad, policy(t)); !errors.Is(err, disclosure.ErrProof) {
+		t.Errorf("OpenCheckpoint = %v, want ErrProof", err)
+	}
+}
+
 // TestVerifySeen holds that a log must continue what was seen of it.
 func TestVerifySeen(t *testing.T) {
 	l, s, dir := filled(t, 10)
@@ -225,6 +248,23 @@ func TestResource(t *testing.T) {
 		}
 		if want < 0 && !errors.Is(err, disclosure.ErrNotYet) && !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%q: %d bytes, %v, want none", path, len(r.Body), err)
+		}
+	}
+}
+
+// TestUnpublished holds that what is committed and not published is not shown:
+// the public log would tell when an exchange was made.
+func TestUnpublished(t *testing.T) {
+	_, s, dir := filled(t, 10)
+	l := run(t, disclosure.Config{Store: s, Anchor: filepath.Join(dir, "anchor"), Interval: time.Hour})
+	if _, err := l.Append(t.Context(), submission(t, time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	for path, shown := range map[string]bool{
+		"tile/0/000.p/10": true, "tile/0/000.p/11": false, "tile/entries/000.p/10": true, "tile/entries/000.p/11": false,
+	} {
+		if _, err := l.Resource(t.Context(), path); (err == nil) != shown {
+			t.Errorf("%s: %v, want shown: %v", path, err, shown)
 		}
 	}
 }

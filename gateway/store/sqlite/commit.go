@@ -51,6 +51,7 @@ func (s *Store) transact(ctx context.Context, f func() (bool, error)) error {
 	done := false
 	defer func() {
 		if !done { // f failed or panicked
+			s.forgetCounts()
 			s.rollback(ctx)
 		}
 	}()
@@ -58,10 +59,11 @@ func (s *Store) transact(ctx context.Context, f func() (bool, error)) error {
 	if err != nil {
 		return full(err)
 	}
+	done = true
 	if !wrote {
+		s.rollback(ctx)
 		return nil
 	}
-	done = true
 	if err := s.exec(ctx, "COMMIT"); err != nil {
 		return s.failedCommit(ctx, err)
 	}
@@ -74,6 +76,7 @@ func (s *Store) transact(ctx context.Context, f func() (bool, error)) error {
 // batch. After any other error the mark may be on disk although it was not
 // synced: nobody knows, until the file is opened and read again.
 func (s *Store) failedCommit(ctx context.Context, cause error) error {
+	s.forgetCounts()
 	s.rollback(ctx)
 	if isFull(cause) && s.stopped == nil {
 		return full(cause)
@@ -85,7 +88,6 @@ func (s *Store) failedCommit(ctx context.Context, cause error) error {
 // rollback ends a transaction, unless SQLite has ended it already, and checks
 // that it has ended: the next BEGIN would fail otherwise.
 func (s *Store) rollback(ctx context.Context) {
-	s.forgetCounts()
 	if err := s.exec(ctx, "ROLLBACK"); err != nil {
 		if err := s.exec(ctx, "BEGIN IMMEDIATE"); err == nil {
 			err = s.exec(ctx, "ROLLBACK")

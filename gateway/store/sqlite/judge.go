@@ -33,6 +33,7 @@ type batch struct {
 	states     map[string]store.State
 	mail       []store.Mail
 	changed    map[int64]store.Mail
+	closed     []box // mailboxes in which the last write closed a message
 }
 
 type messageKey struct {
@@ -65,8 +66,9 @@ func (s *Store) judge(ctx context.Context, writes []store.Write) (*batch, error)
 			}
 		}
 		if r.Err == nil {
+			b.closed = b.closed[:0]
 			r.Index = b.accept(w)
-			s.count(w)
+			s.count(w, b.closed)
 		}
 	}
 	return b, nil
@@ -296,6 +298,9 @@ func (b *batch) accept(w *store.Write) uint64 {
 
 func (b *batch) change(c store.MailChange, first uint64, entry bool) {
 	m := b.item[c.Seq]
+	if m.Message != "" && isOpen(m.State) && !isOpen(c.State) {
+		b.closed = append(b.closed, box{m.Agency, m.Role})
+	}
 	m.State, m.Lease, m.Hold, m.Delivery, m.Token = c.State, c.Lease, c.Hold, c.Delivery, c.Token
 	m.Version++
 	if m.State == store.Handed && entry {
@@ -303,4 +308,9 @@ func (b *batch) change(c store.MailChange, first uint64, entry bool) {
 	}
 	b.item[c.Seq] = m
 	b.changed[c.Seq] = m
+}
+
+// isOpen reports whether an item in this state counts as in its mailbox.
+func isOpen(s store.MailState) bool {
+	return s == store.Waiting || s == store.Held || s == store.Handed
 }

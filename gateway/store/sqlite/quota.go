@@ -53,9 +53,10 @@ func (s *Store) scalar(ctx context.Context, dest *int, query string, args ...any
 	return st.QueryRowContext(ctx, args...).Scan(dest)
 }
 
-// count keeps the counts in step with an accepted write. A batch that fails
-// afterwards forgets them all (rollback).
-func (s *Store) count(w *store.Write) {
+// count keeps the counts in step with an accepted write: what it brings, and
+// the mailboxes in which it closed an item. A batch that fails afterwards
+// forgets them all.
+func (s *Store) count(w *store.Write, closed []box) {
 	if w.Message != nil {
 		s.counts.sender[w.Message.Issuer]++
 	}
@@ -64,11 +65,9 @@ func (s *Store) count(w *store.Write) {
 			s.counts.mailbox[box{m.Agency, m.Role}]++
 		}
 	}
-	for _, c := range w.Change {
-		if c.State == store.Done || c.State == store.Expired || c.State == store.Refused {
-			// Counted anew when next asked: whether the item was open before
-			// is the row's to say, and mailboxes are small.
-			delete(s.counts.mailbox, box{c.Agency, c.Role})
+	for _, k := range closed {
+		if n, ok := s.counts.mailbox[k]; ok {
+			s.counts.mailbox[k] = n - 1
 		}
 	}
 }
