@@ -105,6 +105,7 @@ func TestOpenAccessRefuses(t *testing.T) {
 		{"unknown claim", func(f *forgery) { f.replace(`{"iss"`, `{"exp":1,"iss"`) }, gateway.CodeMalformed},
 		{"user a name", func(f *forgery) { f.replace(`"user":"`, `"user":"Name `) }, gateway.CodeMalformed},
 		{"no certificate", func(f *forgery) { f.replace(`x5t#S256`, `x5t`) }, gateway.CodeMalformed},
+		{"unit a name", func(f *forgery) { f.replace(`"unit-3"`, `"Unit three"`) }, gateway.CodeMalformed},
 		{"subject missing", func(f *forgery) { f.replace(`"subject"`, `"Subject"`) }, gateway.CodeMalformed},
 		{"role missing", func(f *forgery) { f.replace(`"role":"municipality.social_worker",`, ``) }, gateway.CodeMalformed},
 		{"fields null", func(f *forgery) { f.replace(`["risk_level"]`, `null`) }, gateway.CodeMalformed},
@@ -167,13 +168,21 @@ func TestEvent(t *testing.T) {
 			t.Errorf("from the future: %v", err)
 		}
 	}
+	toItself := byGateway
+	toItself.Audience = string(gatewayID)
+	raw, err := envelope.SignEvent(toItself, w.release.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := envelope.OpenEvent(raw, w.keys, string(gatewayID), now); !errors.Is(err, envelope.ErrAudience) {
+		t.Errorf("a token that the table does not have: %v", err)
+	}
 	swapped := byAgency
 	swapped.Type = envelope.MessageAccepted
 	if _, err := envelope.SignEvent(swapped, w.other.Signer); !errors.Is(err, envelope.ErrMalformed) {
 		t.Errorf("an agency signs a gateway's event: %v", err)
 	}
-	raw, err := envelope.SignEvent(byGateway, w.release.Signer)
-	if err != nil {
+	if raw, err = envelope.SignEvent(byGateway, w.release.Signer); err != nil {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(*forgery){
@@ -248,6 +257,26 @@ func TestStatement(t *testing.T) {
 		if _, err := envelope.SignStatement(st, control.Signer); !errors.Is(err, envelope.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestPeekStatementRefuses(t *testing.T) {
+	k := newKey(t)
+	good, err := envelope.SignStatement(statement(k.Public()), k.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := takeJWT(t, good)
+	if _, _, err := envelope.PeekStatement(signES256(t, k.key, strings.Replace(f.header, "directory-", "", 1), f.payload)); !errors.Is(err, envelope.ErrType) {
+		t.Errorf("other typ: %v", err)
+	}
+	f.replace(`{"iss"`, `{"sub":"x","iss"`)
+	other := signES256(t, k.key, f.header, f.payload)
+	if _, _, err := envelope.PeekStatement(other); !errors.Is(err, envelope.ErrMalformed) {
+		t.Errorf("unknown claim: %v", err)
+	}
+	if _, err := envelope.VerifyStatement(other, k.Public()); !errors.Is(err, envelope.ErrMalformed) {
+		t.Errorf("unknown claim, verified: %v", err)
 	}
 }
 

@@ -68,6 +68,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"to_roles empty", func(f *forgery) { f.replace(`["municipality.social_worker"]`, `[]`) }, gateway.CodeMalformed},
 		{"to_roles twice", func(f *forgery) { f.replace(`["municipality.social_worker"]`, `["a","a"]`) }, gateway.CodeMalformed},
 		{"role not a name", func(f *forgery) { f.replace(`"municipality.social_worker"`, `"a b"`) }, gateway.CodeMalformed},
+		{"from_role not a name", func(f *forgery) { f.replace(`"police.exit_coordinator_regional"`, `"a b"`) }, gateway.CodeMalformed},
 		{"version 0.5", func(f *forgery) { f.replace(`"version":1`, `"version":0.5`) }, gateway.CodeMalformed},
 		{"version 0", func(f *forgery) { f.replace(`"version":1`, `"version":0`) }, gateway.CodeMalformed},
 		{"schema with more", func(f *forgery) { f.replace(`"version":1`, `"version":1,"x":1`) }, gateway.CodeMalformed},
@@ -85,6 +86,11 @@ func TestOpenRefuses(t *testing.T) {
 		{"reason length negative", func(f *forgery) { f.alter(`"length":40`, `"length":-40`) }, gateway.CodeMalformed},
 		{"fields named twice", func(f *forgery) { f.alter(`"default","no_go_areas"`, `"default","default"`) }, gateway.CodeMalformed},
 		{"about with a name", func(f *forgery) { f.alter(`"safety_instructions":[`, `"safety_instructions":["Name",`) }, gateway.CodeMalformed},
+		{"about with a field of another form", func(f *forgery) { f.alter(`"about",{`, `"about",{"A B":[],`) }, gateway.CodeMalformed},
+		{"about with a reference in another spelling", func(f *forgery) {
+			f.alter(`"safety_instructions":[`, `"safety_instructions":["AAAAAAAAAAAAAAAAAAAAAB",`)
+		}, gateway.CodeMalformed},
+		{"gate with a short salt", func(f *forgery) { f.redo(0, `["AAAA"`+f.texts[0][25:]) }, gateway.CodeMalformed},
 		{"consent_ref in another spelling", func(f *forgery) { f.alter(`AAAAAAAAAAAAAAAAAAAAAA`, `AAAAAAAAAAAAAAAAAAAAAB`) }, gateway.CodeMalformed},
 		{"marking empty", func(f *forgery) { f.alter(`"marking","none"`, `"marking",""`) }, gateway.CodeMalformed},
 		{"disclosure within the gate", func(f *forgery) {
@@ -102,6 +108,11 @@ func TestOpenRefuses(t *testing.T) {
 		{"cells: n beside its digest", func(f *forgery) { f.alter(`"id":"c3"`, `"id":"c3","n":1`) }, gateway.CodeMalformed},
 		{"cells: id twice", func(f *forgery) { f.alter(`"id":"c2"`, `"id":"c1"`) }, gateway.CodeMalformed},
 		{"cells: another name than n", func(f *forgery) { f.alter(`"n",12`, `"m",12`) }, gateway.CodeMalformed},
+		{"cells: a digest deeper", func(f *forgery) { f.alter(`"dims":{}`, `"dims":{"_sd":["`+dig+`"]}`) }, gateway.CodeMalformed},
+		{"cells: a disclosure within a number", func(f *forgery) {
+			f.texts = append(f.texts, `["AAAAAAAAAAAAAAAAAAAAAA","x",1]`)
+			f.alter(`"n",12`, `"n",{"_sd":["`+digest(f.texts[len(f.texts)-1])+`"]}`)
+		}, gateway.CodeMalformed},
 		{"clear object with a digest", func(f *forgery) { f.alter(`"2026-08-31"`, `{"_sd":["`+dig+`"]}`) }, gateway.CodeMalformed},
 		{"clear array with a digest", func(f *forgery) { f.alter(`"2026-08-31"`, `[{"...":"`+dig+`"}]`) }, gateway.CodeMalformed},
 

@@ -120,9 +120,6 @@ const gateMembers = 9
 func readGate(list []*disclosure) (Gate, error) {
 	v := &value{kind: '{'}
 	for _, d := range list {
-		if !isSalt(d.salt) {
-			return Gate{}, fmt.Errorf("%w: salt", ErrMalformed)
-		}
 		v.add(d.name, d.value)
 	}
 	o := v.object("gate")

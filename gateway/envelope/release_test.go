@@ -36,6 +36,8 @@ func TestOpenReleaseRefuses(t *testing.T) {
 		{"aud of the key binding", func(f *forgery) { f.kb.replace("municipality:0180", "municipality:1480") }, envelope.ErrAudience},
 		{"nonce", func(f *forgery) { f.kb.replace("delivery-1", "delivery-2") }, envelope.ErrKeyBinding},
 		{"nonce empty", func(f *forgery) { f.kb.replace(`"delivery-1"`, `""`) }, envelope.ErrKeyBinding},
+		{"nonce with a space", func(f *forgery) { f.kb.replace("delivery-1", "delivery 1") }, envelope.ErrKeyBinding},
+		{"allowed field of another form", func(f *forgery) { f.kb.replace(`"withheld":{`, `"withheld":{"A B":"NO-BASIS",`) }, envelope.ErrKeyBinding},
 		{"sd_hash of another set", func(f *forgery) { f.kb.replace(`"sd_hash":"`, `"sd_hash":"another`) }, envelope.ErrKeyBinding},
 		{"iat missing", func(f *forgery) { f.kb.replace(`"iat":`, `"iax":`) }, envelope.ErrKeyBinding},
 		{"iat a fraction", func(f *forgery) { f.kb.replace(`"iat":1780300860`, `"iat":1780300860.5`) }, envelope.ErrKeyBinding},
@@ -156,6 +158,43 @@ func TestGateIsNeverGiven(t *testing.T) {
 	}
 }
 
+// TestSuppressedIsNeverGiven: a number beside a release that says it is
+// suppressed.
+func TestSuppressedIsNeverGiven(t *testing.T) {
+	w := newWorld(t)
+	f, err := w.opened(t).Filter(set("cells"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := envelope.Bind(f, binding("cells"), w.release.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := takeApart(t, string(raw))
+	forged.kb.replace(`"obligations"`, `"suppressed_cells":["c2"],"obligations"`)
+	if _, err := envelope.OpenRelease([]byte(forged.bound(w.sender.key, w.release.key)), w.keys, want, now.Add(time.Minute)); !errors.Is(err, envelope.ErrRelease) {
+		t.Errorf("got %v, want ErrRelease", err)
+	}
+}
+
+// TestNothingAllowed: a release may withhold all; nil maps are empty ones.
+func TestNothingAllowed(t *testing.T) {
+	w := newWorld(t)
+	f, err := w.opened(t).Filter(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := binding()
+	b.Release.Allowed, b.Release.Withheld, b.Release.Obligations = nil, nil, nil
+	raw, err := envelope.Bind(f, b, w.release.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := envelope.OpenRelease(raw, w.keys, want, now.Add(time.Minute)); err != nil || len(r.Fields()) != 0 {
+		t.Errorf("%d fields, %v", len(r.Fields()), err)
+	}
+}
+
 func TestBindRefuses(t *testing.T) {
 	w := newWorld(t)
 	m := w.opened(t)
@@ -259,6 +298,7 @@ func TestConform(t *testing.T) {
 	}{
 		"field missing from the release": {append([]gateway.Field{"one_more"}, allFields...), spec},
 		"field too many in the release":  {allFields[1:], spec},
+		"another field instead":          {append([]gateway.Field{"one_more"}, allFields[1:]...), spec},
 		"given in clear, to be sealed":   {allFields, change(0, func(f *envelope.FieldSpec) { f.Sealed, f.Size = true, 64 })},
 		"given sealed, to be clear":      {allFields, change(3, func(f *envelope.FieldSpec) { f.Sealed = false })},
 		"other size":                     {allFields, change(3, func(f *envelope.FieldSpec) { f.Size = 256 })},

@@ -2,6 +2,7 @@ package envelope_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -250,7 +251,7 @@ func TestLeastMessage(t *testing.T) {
 	d := draft()
 	d.Audience, d.Subject, d.ReplyTo = string(gatewayID), "", "urn:uuid:01890a5d-ac96-774b-bcce-b302099a8058"
 	d.Gate = envelope.Gate{Marking: "hidden", Child: true, Urgency: "acute"}
-	d.Values = nil
+	d.Values = map[gateway.Field]json.RawMessage{"note_code": json.RawMessage(`["a",{"b":[]}]`), "valid_until": json.RawMessage("null")}
 	raw, err := envelope.Seal(d, spec[:3], nil, w.sender.Signer)
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +263,7 @@ func TestLeastMessage(t *testing.T) {
 	if diff := cmp.Diff(d.Claims, m.Claims()); diff != "" {
 		t.Errorf("claims (-sealed +opened):\n%s", diff)
 	}
-	if m.Claims().Recipient() != "" || len(m.Fields()) != 0 || m.Digests() != 3 || len(m.SealKeys()) != 0 {
+	if m.Claims().Recipient() != "" || len(m.Fields()) != 1 || m.Digests() != 3 || len(m.SealKeys()) != 0 {
 		t.Errorf("recipient %q, %d fields, %d digests", m.Claims().Recipient(), len(m.Fields()), m.Digests())
 	}
 	d.Gate.Fields, d.BasisClaimed, d.About = []string{}, []gateway.Basis{}, map[gateway.Field][]gateway.Ref{}

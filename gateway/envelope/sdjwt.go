@@ -229,9 +229,6 @@ func (t *SDJWT) verifyBinding(r Rules) error {
 // BindKey returns t with a key binding JWT over it: {aud, iat, nonce, sd_hash}
 // and what more the claims hold, signed by the holder.
 func (t *SDJWT) BindKey(aud, nonce string, at time.Time, more map[string]any, holder *Signer) (*SDJWT, error) {
-	if holder == nil {
-		return nil, fmt.Errorf("%w: holder", ErrZero)
-	}
 	claims := map[string]any{}
 	for name, v := range more {
 		claims[name] = v

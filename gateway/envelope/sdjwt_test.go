@@ -121,6 +121,9 @@ func TestParseRefuses(t *testing.T) {
 		{"digest a number", func(f *forgery) { f.replace(`"_sd":[`, `"_sd":[1,`) }},
 		{"_sd an object", func(f *forgery) { f.replace(`"iss":"a"`, `"iss":{"_sd":{}}`) }},
 		{"array digest beside a member", func(f *forgery) { f.replace(`{"...":`, `{"a":1,"...":`) }},
+		{"array digest before a member", func(f *forgery) {
+			f.replace(`{"...":"`+digest(f.text(`"b"`))+`"`, `{"...":"`+digest(f.text(`"b"`))+`","a":1`)
+		}},
 		{"array digest outside an array", func(f *forgery) { f.replace(`"iss":"a"`, `"iss":{"...":"`+dig+`"}`) }},
 		{"array digest a number", func(f *forgery) { f.replace(`"list":[`, `"list":[{"...":1},`) }},
 		{"_sd_alg sha-512", func(f *forgery) { f.replace("sha-256", "sha-512") }},
@@ -237,6 +240,17 @@ func TestVerifyRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	noTime, err := envelope.SignJWT(envelope.TypKeyBinding, map[string]any{"aud": "aud", "nonce": "nonce", "sd_hash": token.SDHash()}, holder.Signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	untimed, err := envelope.Parse(token.String() + noTime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token.KeyBinding() != nil || !strings.Contains(string(bound.KeyBinding()), `"nonce":"nonce"`) {
+		t.Error("KeyBinding() is not the payload of the key binding")
+	}
 	noCnf, err := envelope.Issue([]byte(`{"iss":"a"}`), envelope.Issuance{Signer: k.Signer, Type: "x"})
 	if err != nil {
 		t.Fatal(err)
@@ -266,6 +280,7 @@ func TestVerifyRefuses(t *testing.T) {
 		{"other holder, binding not required", byOther, func(r *envelope.Rules) { r.RequireKeyBinding = false }, envelope.ErrKeyBinding},
 		{"other disclosures", swapped, func(*envelope.Rules) {}, envelope.ErrKeyBinding},
 		{"other typ of key binding", asJWT, func(*envelope.Rules) {}, envelope.ErrType},
+		{"key binding without iat", untimed, func(*envelope.Rules) {}, envelope.ErrKeyBinding},
 		{"no cnf", noCnf, func(*envelope.Rules) {}, envelope.ErrKeyBinding},
 	}
 	for _, tt := range tests {

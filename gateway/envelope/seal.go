@@ -45,9 +45,6 @@ type Recipient struct {
 // that the spec lacks is ErrUnknown, one that does not fit its size ErrTooLong,
 // anything that [Open] would not accept ErrMalformed.
 func Seal(d Draft, spec []FieldSpec, to []Recipient, s *Signer) ([]byte, error) {
-	if s == nil {
-		return nil, fmt.Errorf("%w: signer", ErrZero)
-	}
 	sl := sealer{draft: d, spec: spec, keys: make(map[gateway.Field][]byte)}
 	gate, err := sl.gate()
 	if err != nil {
