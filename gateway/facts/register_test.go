@@ -249,6 +249,46 @@ func TestOf(t *testing.T) {
 	}
 }
 
+func TestNew(t *testing.T) {
+	good := facts.Config{Store: &rows{}, Ring: ring, Tables: func() *facts.Tables { return nil }}
+	if _, err := facts.New(good); err != nil {
+		t.Error(err)
+	}
+	for name, spoil := range map[string]func(*facts.Config){
+		"store":  func(c *facts.Config) { c.Store = nil },
+		"ring":   func(c *facts.Config) { c.Ring = nil },
+		"tables": func(c *facts.Config) { c.Tables = nil },
+	} {
+		c := good
+		spoil(&c)
+		if _, err := facts.New(c); err == nil {
+			t.Errorf("without %s: got no error", name)
+		}
+	}
+}
+
+// TestOfOthers reads what is stated about those whom a field is also about, and
+// rests on their states too.
+func TestOfOthers(t *testing.T) {
+	b := goodBook(t)
+	q := goodQuestion()
+	q.Subject = other
+	q.About = map[gateway.Field][]gateway.Ref{"risk_level": {person}, "method": {ref(20)}}
+	for _, want := range []bool{false, true} {
+		k, err := b.reg.Of(t.Context(), q, b.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if about := k.Input().About; about["risk_level"] != want || about["method"] {
+			t.Errorf("got %v, want %v for risk_level", about, want)
+		}
+		if len(k.Versions()) != 4 { // the person, the user and two others
+			t.Errorf("got %d versions", len(k.Versions()))
+		}
+		b.must(portal, "subject.self", "exit.consent", consentWith(nil))
+	}
+}
+
 // TestUnknownPerson: nothing is stated, and a later statement will be noticed.
 func TestUnknownPerson(t *testing.T) {
 	b := open(t)
