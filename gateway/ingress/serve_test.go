@@ -149,7 +149,7 @@ func TestDrainFinishes(t *testing.T) {
 	<-started
 	r.stop()
 	for { // until the drain has begun
-		if status, _ := r.get(r.ops + "/readyz"); status == http.StatusServiceUnavailable {
+		if status, _ := r.get(r.ops + "/readyz"); status != http.StatusOK {
 			break
 		}
 	}
