@@ -219,6 +219,7 @@ func TestBindRefuses(t *testing.T) {
 		{"other suppressed cell", func(b *envelope.KeyBinding) { b.Release.SuppressedCells = []string{"c1"} }, envelope.ErrRelease},
 		{"no leaf", func(b *envelope.KeyBinding) { b.Release.Leaf = nil }, envelope.ErrKeyBinding},
 		{"no nonce", func(b *envelope.KeyBinding) { b.Nonce = "" }, envelope.ErrKeyBinding},
+		{"nonce with a space", func(b *envelope.KeyBinding) { b.Nonce = "delivery 1" }, envelope.ErrKeyBinding},
 		{"no role", func(b *envelope.KeyBinding) { b.Release.Role = "" }, envelope.ErrKeyBinding},
 		{"no time", func(b *envelope.KeyBinding) { b.IssuedAt = time.Time{} }, envelope.ErrKeyBinding},
 	}
@@ -245,6 +246,9 @@ func TestBindRefuses(t *testing.T) {
 	}
 	if _, err := (envelope.Message{}).Filter(nil, nil); !errors.Is(err, envelope.ErrZero) {
 		t.Errorf("no message: %v", err)
+	}
+	if kid := (envelope.Message{}).KeyID(); kid != "" {
+		t.Errorf("no message, signed by %q", kid)
 	}
 	for _, cell := range []string{"c3", "c9"} {
 		if _, err := m.Filter(set("cells"), []string{cell}); !errors.Is(err, envelope.ErrUnknown) {
