@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -300,4 +301,34 @@ func TestEveryAnswerIsWhole(t *testing.T) {
 	if released < 1000 {
 		t.Errorf("%d fields were released; the questions are too easy to refuse", released)
 	}
+}
+
+// TestManyAtOnce decides the same questions from several goroutines: each gets
+// the answer that one alone gets.
+func TestManyAtOnce(t *testing.T) {
+	p := read(t)
+	s := newSpace(t, p, 5)
+	var questions []facts.Input
+	var want []answer
+	for range 30 {
+		in := s.question()
+		d, err := p.DecideInput(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		questions, want = append(questions, in), append(want, answerOf(d))
+	}
+	shared := read(t) // remembers nothing yet
+	var work sync.WaitGroup
+	for range 4 {
+		work.Go(func() {
+			for i, in := range questions {
+				d, err := shared.DecideInput(t.Context(), in)
+				if diff := cmp.Diff(want[i], answerOf(d)); err != nil || diff != "" {
+					t.Errorf("question %d: %v (-alone +at once):\n%s", i, err, diff)
+				}
+			}
+		})
+	}
+	work.Wait()
 }
