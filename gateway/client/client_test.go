@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -247,4 +248,131 @@ func TestFieldError(t *testing.T) {
 	if diff := cmp.Diff("risk_level", string(f.Field)); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// TestKeysByRole seals to the keys of the addressed roles alone, and gives each
+// what its roles may open.
+func TestKeysByRole(t *testing.T) {
+	g := newGateway(t)
+	const child = gateway.Role("municipality.child_social_worker")
+	other := g.AddKey(social, envelope.UseSeal, child)
+	sender := newClient(t, g.Config(police))
+	send := func(d client.Draft) envelope.Message {
+		token, err := sender.Seal(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := sender.Send(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g.Message(r.ID)
+	}
+	if m := send(draft(t)); len(m.SealKeys()) != 1 {
+		t.Errorf("sealed to %d keys, want the one of the addressed role", len(m.SealKeys()))
+	}
+	d := draft(t)
+	d.ToRoles = []gateway.Role{worker, child}
+	if m := send(d); len(m.SealKeys()) != 2 {
+		t.Errorf("sealed to %d keys, want those of both roles", len(m.SealKeys()))
+	}
+	cfg := g.Config(social)
+	for i := range cfg.Keys {
+		if cfg.Keys[i].Use == envelope.UseSeal {
+			cfg.Keys[i].Key = other
+		}
+	}
+	b, err := newClient(t, cfg).Poll(t.Context(), worker, noWait)
+	if err != nil || len(b.Messages) != 2 {
+		t.Fatalf("got %+v, error %v", b, err)
+	}
+	for _, m := range b.Messages {
+		if _, ok := m.Value("risk_level"); ok {
+			t.Error("another role's key opens a message in this role")
+		}
+	}
+}
+
+// TestAlias sends and receives under an alias.
+func TestAlias(t *testing.T) {
+	const alias = gateway.AgencyID("municipality:9990")
+	g := newGateway(t)
+	g.Join(alias, []gateway.Role{worker})
+	cfg := g.Config(social)
+	for _, k := range g.Config(alias).Keys {
+		if k.Use != envelope.UseAccess {
+			cfg.Keys = append(cfg.Keys, client.Key{Use: k.Use, Key: k.Key, Alias: alias})
+		}
+	}
+	c := newClient(t, cfg)
+	d := client.Draft{Type: "exit.case_closure", As: alias, From: worker, Purpose: "EXIT_SUPPORT", Case: gateway.NewRef(), Subject: gateway.NewRef(),
+		Values: map[gateway.Field]gateway.Payload{"seq": value(t, 1), "closed_at": value(t, "2026-06-01"), "closure_reason": value(t, "moved")}}
+	token, err := c.State(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := c.Send(t.Context(), token); err != nil || g.Message(r.ID).Claims().Issuer != alias {
+		t.Errorf("sent as %v, error %v; want the alias", r.ID, err)
+	}
+	sender := newClient(t, g.Config(police))
+	to := draft(t)
+	to.To = alias
+	if token, err = sender.Seal(t.Context(), to); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sender.Send(t.Context(), token); err != nil {
+		t.Fatal(err)
+	}
+	g.Forward(alias, social, worker)
+	b, err := c.Poll(t.Context(), worker, noWait)
+	if err != nil || len(b.Messages) != 1 || b.Messages[0].Claims().Recipient() != alias {
+		t.Fatalf("got %+v, error %v; want the message to the alias", b, err)
+	}
+	if err := c.Ack(t.Context(), worker, b.Messages[0]); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestUnknownDelivery does not let one acknowledgement that the gateway does
+// not know hold up the others.
+func TestUnknownDelivery(t *testing.T) {
+	g, c, _ := sent(t)
+	b, err := c.Poll(t.Context(), worker, noWait)
+	if err != nil || len(b.Messages) != 1 {
+		t.Fatalf("got %+v, error %v", b, err)
+	}
+	if err := c.Ack(t.Context(), worker, client.Refused{ID: "gone", Err: client.ErrProof}, b.Messages[0]); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = c.Poll(t.Context(), worker, noWait); err != nil || len(b.Messages)+len(b.Refused) != 0 {
+		t.Errorf("got %+v, error %v; want nothing left", b, err)
+	}
+	heard := g.Heard()
+	if last := heard[len(heard)-1]; len(last.Ack)+len(last.SetErrs) != 0 {
+		t.Errorf("said again: %+v", last)
+	}
+}
+
+// TestAtOnce polls, reads and refreshes from several goroutines.
+func TestAtOnce(t *testing.T) {
+	_, c, id := sent(t)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if b, err := c.Poll(t.Context(), worker, noWait); err != nil || len(b.Refused) != 0 {
+				t.Errorf("poll: %v %v", b.Refused, err)
+			}
+		})
+		wg.Go(func() {
+			if _, err := c.Read(t.Context(), id, official()); err != nil {
+				t.Errorf("read: %v", err)
+			}
+		})
+		wg.Go(func() {
+			if err := c.Refresh(t.Context()); err != nil {
+				t.Errorf("refresh: %v", err)
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -19,14 +19,14 @@ const (
 	canary  = "CANARY-7 stay away from the square"
 )
 
-func newGateway(t *testing.T) *clienttest.Gateway {
+func newGateway(t testing.TB) *clienttest.Gateway {
 	return clienttest.New(t, map[gateway.AgencyID][]gateway.Role{
 		police: {officer, "police.exit_coordinator_local"},
 		social: {worker, lead},
 	})
 }
 
-func newClient(t *testing.T, cfg client.Config) *client.Client {
+func newClient(t testing.TB, cfg client.Config) *client.Client {
 	t.Helper()
 	c, err := client.New(cfg)
 	if err != nil {
@@ -35,7 +35,7 @@ func newClient(t *testing.T, cfg client.Config) *client.Client {
 	return c
 }
 
-func value(t *testing.T, v any) gateway.Payload {
+func value(t testing.TB, v any) gateway.Payload {
 	t.Helper()
 	p, err := client.Value(v)
 	if err != nil {
@@ -45,7 +45,7 @@ func value(t *testing.T, v any) gateway.Payload {
 }
 
 // draft is a threat assessment from the police to a municipality.
-func draft(t *testing.T) client.Draft {
+func draft(t testing.TB) client.Draft {
 	return client.Draft{
 		Type: "exit.threat_assessment", From: officer, To: social, ToRoles: []gateway.Role{worker},
 		Purpose: "PROTECTION", Case: gateway.NewRef(), Subject: gateway.NewRef(),

@@ -219,13 +219,7 @@ func (c *Client) namesOf(r envelope.Received, t *catalogue.Type, q asked) ([]gat
 		}
 	}
 	rel := r.Binding().Release
-	var names []gateway.Field
-	for _, name := range slices.Sorted(maps.Keys(rel.Allowed)) {
-		names = append(names, name)
-	}
-	for _, name := range slices.Sorted(maps.Keys(rel.Withheld)) {
-		names = append(names, name)
-	}
+	names := slices.Concat(slices.Sorted(maps.Keys(rel.Allowed)), slices.Sorted(maps.Keys(rel.Withheld)))
 	for _, name := range names {
 		if _, ok := t.Field(name); !ok || wanted != nil && !slices.Contains(wanted, string(name)) {
 			return nil, fmt.Errorf("%w: field %s was not asked for", ErrView, name)

@@ -78,7 +78,7 @@ func (r *recorder) RoundTrip(q *http.Request) (*http.Response, error) {
 
 // offline returns a configuration whose client has all that it needs to send
 // token, and the gateway's answer to it.
-func offline(t *testing.T) (cfg client.Config, token []byte, receipt string) {
+func offline(t testing.TB) (cfg client.Config, token []byte, receipt string) {
 	t.Helper()
 	g := newGateway(t)
 	cfg = g.Config(police)

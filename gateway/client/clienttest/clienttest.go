@@ -160,6 +160,13 @@ func (g *Gateway) State(control *envelope.Signer, st envelope.Statement) Stateme
 	return s
 }
 
+// Join makes another agency, or an alias, which is one of its own to everybody
+// but its owner.
+func (g *Gateway) Join(id gateway.AgencyID, roles []gateway.Role) {
+	g.join(id, roles)
+	g.Publish()
+}
+
 // join makes an agency and its statements. Its control key is its own signer.
 func (g *Gateway) join(id gateway.AgencyID, roles []gateway.Role) {
 	a := &Agency{ID: id, Roles: roles, Keys: map[envelope.Use]*ecdsa.PrivateKey{}, control: signer(g.t)}
@@ -202,6 +209,15 @@ func (g *Gateway) Publish() {
 
 // Statements returns the statements there are, to be changed and published.
 func (g *Gateway) Statements() *[]Statement { return &g.statements }
+
+// AddKey registers another key of an agency and returns its private half.
+func (g *Gateway) AddKey(id gateway.AgencyID, use envelope.Use, roles ...gateway.Role) *ecdsa.PrivateKey {
+	g.t.Helper()
+	key := newKey(g.t)
+	g.state(id.URN(), g.agencies[id].control, envelope.KeyItem{Use: use, Key: signerOf(g.t, key).Public(), Roles: roles})
+	g.Publish()
+	return key
+}
 
 // Control returns the control key of an agency.
 func (g *Gateway) Control(id gateway.AgencyID) *envelope.Signer { return g.agencies[id].control }
