@@ -303,31 +303,54 @@ func TestBackup(t *testing.T) {
 // TestFsckReleases holds that what was handed out rests on the policy that was
 // active, and what is done on an acknowledgement.
 func TestFsckReleases(t *testing.T) {
+	incident := disclosure.E1{Kind: disclosure.Incident, Code: gateway.CodeInternal}
 	for name, row := range map[string]struct {
-		write func(t *testing.T) disclosure.E1
+		write func(t *testing.T, handed store.Mail) store.Write
 		want  string
 	}{
-		"released under a policy that was replaced": {func(t *testing.T) disclosure.E1 {
-			return disclosure.E1{
+		"released under a policy that was replaced": {func(t *testing.T, _ store.Mail) store.Write {
+			return store.Write{Entries: []store.Entry{entry(t, disclosure.E1{
 				Kind: disclosure.Release, Delivery: "d", Message: messageID, Discloser: "police", Recipient: "sis", SDHash: digest("v"),
 				Role: "r", Purpose: "P", Type: "t", Snapshot: digest("other"), Outcome: gateway.Permit,
 				Allowed: map[gateway.Field]gateway.Basis{"f": "b"},
-			}
+			}, disclosure.E2{})}}
 		}, "not active"},
+		"done without an acknowledgement": {func(t *testing.T, m store.Mail) store.Write {
+			m.State = store.Done
+			return store.Write{Change: []store.MailChange{{Mail: m}}, Entries: []store.Entry{entry(t, incident, disclosure.E2{})}}
+		}, "acknowledged"},
+		"refused without a report": {func(t *testing.T, m store.Mail) store.Write {
+			m.State = store.Refused
+			return store.Write{Change: []store.MailChange{{Mail: m}}, Entries: []store.Entry{entry(t, incident, disclosure.E2{})}}
+		}, "delivery-failed"},
+		"handed out as another view": {func(t *testing.T, m store.Mail) store.Write {
+			m.Token = *digest("another view")
+			return store.Write{Change: []store.MailChange{{Mail: m}}, Entries: []store.Entry{entry(t, incident, disclosure.E2{})}}
+		}, "release"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			s := openStore(t, dir)
 			l := run(t, disclosure.Config{Store: s, Anchor: filepath.Join(dir, "anchor")})
 			story(t, s, l)
-			if _, err := l.Append(t.Context(), store.Write{Entries: []store.Entry{entry(t, row.write(t), disclosure.E2{})}}); err != nil {
+			var handed store.Mail
+			err := s.ScanMail(t.Context(), func(m store.Mail) error {
+				if m.State == store.Handed {
+					handed = m
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.Append(t.Context(), row.write(t, handed)); err != nil {
 				t.Fatal(err)
 			}
 			if err := l.stop(); err != nil {
 				t.Fatal(err)
 			}
 			found := fsck(t, dir)
-			if len(found) != 1 || !strings.Contains(found[0], row.want) {
+			if len(found) == 0 || !strings.Contains(strings.Join(found, "\n"), row.want) {
 				t.Errorf("found %q, want one about %q", found, row.want)
 			}
 		})
