@@ -38,14 +38,14 @@ race:
 	$(GO) test -race $(RACED)
 
 rego:
-	$(GO) tool opa test policies/
+	$(GO) tool opa test policies/data policies/provisions
 
 crash: all
 	bin/gatewayctl crash --count $(COUNT) --seed $(SEED)
 
 fuzz:
 	@set -e; for pkg in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	  echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZ) $$pkg; done; done
+	  echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzzminimizetime 10x -fuzztime $(FUZZ) $$pkg; done; done
 
 interop: all
 	cd deploy/interop && npm ci --no-audit --no-fund && npm test

@@ -98,7 +98,7 @@ func (s *story) transitionDraft() (client.Draft, error) {
 		"post_release_address": Canary + " street", "health_followup_need": Canary, "support_needs": []string{"housing"},
 		"probation_contact": map[string]any{"role": Canary, "phone": Canary},
 	})
-	return client.Draft{Type: "exit.transition", From: probation, To: stockholm, ToRoles: []gateway.Role{teamLead}, Purpose: "EXIT_SUPPORT",
+	return client.Draft{Type: "exit.transition", From: probation, To: s.home, ToRoles: []gateway.Role{teamLead}, Purpose: "EXIT_SUPPORT",
 		Case: s.matter, Subject: s.person, Values: values, Fields: []string{"default", "transition_kind", "release_date"},
 		BasisClaimed: []gateway.Basis{"OSL-12-2", "OSL-HARM"},
 		Reason:       &envelope.Reason{Code: "release_planning", Length: 40}}, err
@@ -136,7 +136,7 @@ func (s *story) decisionReleases(ctx context.Context) error {
 	s.scene("A probation officer tests for harm and records a decision on three fields")
 	if _, err := s.state(ctx, s.prison, probation, "exit.assessment_decision", map[gateway.Field]any{
 		"assessment_id": gateway.NewRef(), "basis": "OSL-HARM", "kind": "harm_test", "outcome": "release",
-		"recipient": map[string]any{"agency": stockholm, "roles": []gateway.Role{teamLead}}, "purpose": "EXIT_SUPPORT",
+		"recipient": map[string]any{"agency": s.home, "roles": []gateway.Role{teamLead}}, "purpose": "EXIT_SUPPORT",
 		"fields": []string{"transition_kind", "release_date", "support_needs"}, "valid_from": s.date(-1), "valid_to": s.date(30),
 		"decided_by": map[string]any{"user": gateway.NewRef(), "role": probation, "agency": prison}, "grounds_text": Canary + " grounds",
 	}); err != nil {
@@ -196,8 +196,8 @@ func (s *story) senderSees(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(list) != 1 || list[0].Kind != disclosure.Release || list[0].Recipient != stockholm || len(list[0].Allowed) != 8 {
-		return wrong("the sender is shown %d disclosures, must be the one release of 8 fields to %s", len(list), stockholm)
+	if len(list) != 1 || list[0].Kind != disclosure.Release || list[0].Recipient != s.home || len(list[0].Allowed) != 8 {
+		return wrong("the sender is shown %d disclosures, must be the one release of 8 fields to %s", len(list), s.home)
 	}
 	s.say("entry %-4d to %s as %s: %d fields, proven against the log's checkpoint", list[0].Entry, list[0].Recipient, list[0].Role, len(list[0].Allowed))
 	return nil

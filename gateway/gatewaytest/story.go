@@ -42,6 +42,7 @@ type story struct {
 	w    *World
 	out  io.Writer
 	day  time.Time
+	home gateway.AgencyID // the municipality of the person
 	seqs int64
 
 	town, police, security, prison, provider *client.Client
@@ -58,7 +59,7 @@ type story struct {
 // between sending and reading, and a log that shows when a byte is altered.
 // The gateway of w must run; when Play returns nil it has been stopped.
 func Play(ctx context.Context, w *World, out io.Writer) error {
-	s := &story{w: w, out: out, day: time.Now()}
+	s := &story{w: w, out: out, day: time.Now(), home: stockholm}
 	for _, scene := range []func(context.Context) error{
 		s.gather, s.openCase, s.recordConsent, s.threatAssessment, s.providerAsks, s.transitionNeedsDecision,
 		s.decisionReleases, s.consentWithdrawn, s.senderSees, s.logHolds,
@@ -85,7 +86,7 @@ func (s *story) gather(ctx context.Context) error {
 		c      **client.Client
 		agency gateway.AgencyID
 		system string
-	}{{&s.town, stockholm, "exit"}, {&s.police, police, "exit"}, {&s.security, police, "security"}, {&s.prison, prison, "exit"}, {&s.provider, provider, "exit"}} {
+	}{{&s.town, s.home, "exit"}, {&s.police, police, "exit"}, {&s.security, police, "security"}, {&s.prison, prison, "exit"}, {&s.provider, provider, "exit"}} {
 		c, err := s.w.Client(ctx, m.agency, m.system)
 		if err != nil {
 			return fmt.Errorf("%s connects: %w", m.agency, err)
@@ -140,7 +141,7 @@ func (s *story) agree(ctx context.Context, c *client.Client, from gateway.Role, 
 func (s *story) openCase(ctx context.Context) error {
 	s.scene("The municipality opens the case, which gives it nothing until another party agrees; the police say what they know")
 	opened, err := s.state(ctx, s.town, socialWorker, "exit.case_state", map[gateway.Field]any{
-		"state": "open", "parties": []gateway.AgencyID{stockholm, police, prison, provider}, "responsible_municipality": stockholm,
+		"state": "open", "parties": []gateway.AgencyID{s.home, police, prison, provider}, "responsible_municipality": s.home,
 	})
 	if err != nil {
 		return err
@@ -169,7 +170,7 @@ func (s *story) consentValues(id gateway.Ref, disclosers []gateway.AgencyID, cla
 	}
 	return map[gateway.Field]any{
 		"consent_id": id, "given_by": "subject", "disclosers": sources,
-		"recipients": []map[string]any{{"agency": stockholm}}, "classes": classes, "purposes": []string{"EXIT_SUPPORT", "PROTECTION"},
+		"recipients": []map[string]any{{"agency": s.home}}, "classes": classes, "purposes": []string{"EXIT_SUPPORT", "PROTECTION"},
 		"valid_from": s.date(from), "valid_to": s.date(to), "form": "written", "info_text_version": "2026-01",
 		"recorded_by": gateway.NewRef(), "evidence_hash": gateway.DigestOf([]byte("the signed form")),
 	}
@@ -205,7 +206,7 @@ func (s *story) assessmentDraft() (client.Draft, error) {
 		"family_at_risk": []map[string]any{{"relation": Canary}}, "honour_indicators": []string{"control"},
 		"contact_officer": map[string]any{"role": Canary, "phone": Canary},
 	})
-	return client.Draft{Type: "exit.threat_assessment", From: coordinator, To: stockholm, ToRoles: []gateway.Role{socialWorker},
+	return client.Draft{Type: "exit.threat_assessment", From: coordinator, To: s.home, ToRoles: []gateway.Role{socialWorker},
 		Purpose: "PROTECTION", Case: s.matter, Subject: s.person, Values: values, Fields: []string{"default"}, BasisClaimed: []gateway.Basis{"OSL-12-2"}}, err
 }
 
