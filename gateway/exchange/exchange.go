@@ -114,8 +114,12 @@ func unavailable(err error) error {
 }
 
 // appended words the errors of an append. A log that cannot be written, for
-// whatever reason, is for the operator, and the caller may try again.
+// whatever reason, is for the operator, and the caller may try again; what was
+// refused before anything was appended stays as it is.
 func appended(err error) error {
+	if _, ok := errors.AsType[*gateway.Refusal](err); ok {
+		return err
+	}
 	switch {
 	case errors.Is(err, store.ErrQuota):
 		return gateway.Refuse(gateway.CodeQuota, "The sender or the mailbox holds too much that is not fetched.", err)

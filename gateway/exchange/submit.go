@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sluss/gateway"
@@ -50,6 +51,9 @@ func (x *Exchange) take(ctx context.Context, p authn.Peer, raw []byte, now time.
 	if err != nil {
 		return Accepted{}, err
 	}
+	if err := regime.sealed(msg); err != nil {
+		return Accepted{}, err
+	}
 	w, err := x.intake(ctx, regime, conforming, now)
 	if err != nil {
 		return Accepted{}, err
@@ -84,6 +88,24 @@ func (x *Exchange) addressed(r *Regime, p authn.Peer, msg envelope.Message, now 
 	}
 	if to := claims.Recipient(); to == "" && claims.Audience != string(x.cfg.Gateway) || to != "" && len(r.Directory.SealKeys(to, now)) == 0 {
 		return gateway.Refuse(gateway.CodeAudience, "aud names no agency that is registered to receive, nor this gateway.", nil)
+	}
+	return nil
+}
+
+// sealed checks that whoever the field keys are encrypted to may have them: a
+// function addressed, under a key that its agency had when the message was
+// made. What the register is not to read is for the stating function.
+func (r *Regime) sealed(msg envelope.Message) error {
+	claims := msg.Claims()
+	holder, roles := claims.Recipient(), claims.ToRoles
+	if holder == "" {
+		holder, roles = claims.Issuer, []gateway.Role{claims.FromRole}
+	}
+	for _, kid := range msg.SealKeys() {
+		_, err := r.Directory.Key(holder.URN(), kid, envelope.UseSeal, claims.IssuedAt)
+		if err != nil || !slices.ContainsFunc(roles, func(role gateway.Role) bool { return r.Directory.MayAct(kid, role) }) {
+			return gateway.Refuse(gateway.CodeSealing, "keys names a key that is of no function addressed", err)
+		}
 	}
 	return nil
 }
