@@ -13,7 +13,7 @@ import (
 )
 
 // Committed is the proof that a write is durable and its entries are in the
-// log. Only [Log.Append] makes one.
+// log. Only [Log.Append] and [Log.Again] make one.
 type Committed struct {
 	index   uint64
 	entries []store.Entry
