@@ -51,7 +51,7 @@ interop: all
 	cd deploy/interop && npm ci --no-audit --no-fund && npm test
 
 bench: all
-	$(GO) test -run '^$$' -bench . -benchtime 1s -count 3 ./gateway/gatewaytest
+	$(GO) test -run '^$$' -bench BenchmarkExchange -benchtime 1x -timeout 20m ./gateway/gatewaytest
 
 clean:
 	rm -rf bin run

@@ -17,7 +17,8 @@ var setErrors = []string{"invalid_request", "invalid_key", "invalid_issuer", "in
 
 // Receipts are what a poll says about earlier deliveries: what is stored,
 // under the ids it came with; what could not be used, with an error code; and
-// for each acknowledged delivery the recipient's signed message-received token.
+// for each of them the recipient's signed token, message-received or
+// sealed-content-invalid.
 type Receipts struct {
 	Ack      []string
 	Failed   map[string]string
@@ -107,10 +108,15 @@ func (r *Relay) ending(ctx context.Context, box Box, item store.Mail, failed, re
 	now := r.cfg.Now()
 	e1 := disclosure.E1{Kind: disclosure.Acknowledged, Time: disclosure.At(now), Delivery: item.Delivery, Message: item.Message,
 		Discloser: item.Issuer, Recipient: box.Agency, Role: box.Role, Type: msg.Type, Follows: []uint64{item.Entry}}
+	want := envelope.MessageReceived
 	if failed != "" {
 		e1.Kind, e1.Code = disclosure.DeliveryFailed, gateway.Code(failed)
-	} else {
-		event, err := r.received(item, received, now)
+		want = envelope.SealedContentInvalid
+	}
+	// Who says that something could not be used may say so unsigned; who says
+	// that it has it may not.
+	if failed == "" || received != "" {
+		event, err := r.signed(item, received, want, now)
 		if err != nil {
 			return w, err
 		}
@@ -125,18 +131,13 @@ func (r *Relay) ending(ctx context.Context, box Box, item store.Mail, failed, re
 	return w, nil
 }
 
-// received verifies the token with which the recipient says that it has stored
-// the message: its own, for the sender, about this very message.
-func (r *Relay) received(item store.Mail, raw string, now time.Time) (envelope.Event, error) {
-	refuse := func(err error) (envelope.Event, error) {
-		return envelope.Event{}, gateway.Refuse(gateway.CodeMalformedRequest, "received must hold, for each acknowledged message, the recipient's signed message-received token about it", err)
-	}
+// signed verifies the token with which the recipient says what has become of a
+// message: its own, for the sender, about this very message.
+func (r *Relay) signed(item store.Mail, raw string, want envelope.EventType, now time.Time) (envelope.Event, error) {
 	event, err := envelope.OpenEvent(raw, r.cfg.Keys(), item.Issuer.URN(), now)
-	if err != nil {
-		return refuse(err)
-	}
-	if event.Type != envelope.MessageReceived || event.Message != item.Message || event.Issuer != item.Agency.URN() {
-		return refuse(nil)
+	if err != nil || event.Type != want || event.Message != item.Message || event.Issuer != item.Agency.URN() {
+		return envelope.Event{}, gateway.Refuse(gateway.CodeMalformedRequest,
+			"received must hold, for each message, the recipient's signed token about it: "+string(want), err)
 	}
 	return event, nil
 }

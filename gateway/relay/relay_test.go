@@ -218,9 +218,17 @@ func TestAcknowledge(t *testing.T) {
 // TestSetErrs: a delivery that the recipient could not use ends as refused, with
 // an entry that names the code.
 func TestSetErrs(t *testing.T) {
-	r, m, _ := newRelay(t)
-	if err := r.Acknowledge(t.Context(), box, relay.Receipts{Failed: map[string]string{"d1": "invalid_key"}}); err != nil {
+	r, m, s := newRelay(t)
+	q := relay.Receipts{Failed: map[string]string{"d1": "invalid_key"}, Received: map[string]string{"d1": received(t, s, nil)}}
+	if err := r.Acknowledge(t.Context(), box, q); err == nil || len(m.writes) > 0 {
+		t.Fatal("a token that says received went with an error code")
+	}
+	q.Received["d1"] = received(t, s, func(e *envelope.Event) { e.Type = envelope.SealedContentInvalid })
+	if err := r.Acknowledge(t.Context(), box, q); err != nil {
 		t.Fatal(err)
+	}
+	if w := m.writes[0]; len(w.Mail) != 1 || string(w.Mail[0].Notice) != q.Received["d1"] || w.Mail[0].Agency != police {
+		t.Errorf("the sender is not told what could not be used: %+v", w.Mail)
 	}
 	if m.items[0].State != store.Refused || m.writes[0].Entries[0].Kind != string(disclosure.DeliveryFailed) {
 		t.Errorf("item %q with entry %q, want refused and a failed delivery", m.items[0].State, m.writes[0].Entries[0].Kind)
