@@ -132,10 +132,20 @@ func (a *Authenticator) peer(chain []*x509.Certificate, digest gateway.Digest, n
 		return Peer{}, unknown("no such system in the directory")
 	}
 	if !system.Active(now) {
-		return Peer{}, gateway.Refuse(gateway.CodeSystemRevoked, "the system is not active in the directory", nil)
+		return Peer{}, gateway.Refuse(gateway.CodeSystemRevoked, "the system is not active in the directory",
+			&RevokedError{Peer{system, digest, chain}})
 	}
 	return Peer{system, digest, chain}, nil
 }
+
+// RevokedError is the cause of a refusal with the code system-revoked: the
+// directory knows whose the system is, or was, and an entry can say so.
+type RevokedError struct {
+	Peer Peer // for the entry of the refusal and nothing else
+}
+
+// Error implements error. It names nobody.
+func (e *RevokedError) Error() string { return "authn: the system is not active" }
 
 // name returns the one name in a system's certificate.
 func (a *Authenticator) name(c *x509.Certificate) (string, error) {

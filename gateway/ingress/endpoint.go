@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -63,7 +64,8 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 func (s *Server) endpoint(rt route, f handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
-		a := &answer{ResponseWriter: w}
+		a, body := &answer{ResponseWriter: w}, &arriving{ReadCloser: r.Body}
+		r.Body = body
 		secure(a.Header())
 		s.deadlines(a, r)
 		result := "ok"
@@ -80,7 +82,40 @@ func (s *Server) endpoint(rt route, f handler) http.Handler {
 			}
 		}
 		s.account(rt, a, r, start, result)
+		if err != nil && !body.ended {
+			linger(a, r)
+		}
 	})
+}
+
+// arriving is the body of a request: it remembers whether its end was read.
+type arriving struct {
+	io.ReadCloser
+	ended bool
+}
+
+func (b *arriving) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.ended = b.ended || err != nil
+	return n, err
+}
+
+// lingering is how long the end of a connection waits for its caller to read
+// the answer; that of net/http.
+const lingering = 500 * time.Millisecond
+
+// linger keeps a connection that ends with this answer open for a moment when
+// the caller is still sending: its end would be a reset, by which the caller
+// loses the answer (RFC 9112, Section 9.6). net/http does so by itself only
+// where it decides on the end.
+func linger(a *answer, r *http.Request) {
+	ends := r.Close || a.Header().Get("Connection") == "close"
+	if r.ProtoMajor != 1 || r.ContentLength == 0 || !ends {
+		return
+	}
+	if http.NewResponseController(a).Flush() == nil {
+		time.Sleep(lingering)
+	}
 }
 
 // hungUp reports whether err is that nobody waits for an answer. A body that
@@ -134,6 +169,9 @@ func (s *Server) guarded(rt route, f handler, a *answer, r *http.Request) (err e
 func (s *Server) known(f func(http.ResponseWriter, *http.Request, authn.Peer) error) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p, err := s.peer(r)
+		if revoked, ok := errors.AsType[*authn.RevokedError](err); ok {
+			s.enter(r.Context(), revoked.Peer, err)
+		}
 		if err != nil {
 			return err
 		}
