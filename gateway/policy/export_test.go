@@ -5,6 +5,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/rego"
 
+	"sluss/gateway"
 	"sluss/gateway/facts"
 )
 
@@ -44,4 +45,12 @@ func (p *Policy) Remembered() int {
 	p.engine.memo.mu.Lock()
 	defer p.engine.memo.mu.Unlock()
 	return len(p.engine.memo.young) + len(p.engine.memo.old)
+}
+
+// Planned reports whether there is a plan for a role of an agency of one kind
+// that gets a type from another over a leg, and how many plans were made.
+func (p *Policy) Planned(typ gateway.MessageType, from, to gateway.Kind, role gateway.Role, leg int) (ok bool, made int) {
+	ok = p.plans.of(planKey{Type: typ, Discloser: from, Actor: to, Role: role, Leg: leg}) != nil
+	p.plans.made.Range(func(any, any) bool { made++; return true })
+	return ok, made
 }

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"sync"
 
 	"sluss/gateway"
 )
@@ -54,49 +55,42 @@ type candidate struct {
 	decided bool  // a decision of its own kind must be in force
 }
 
-// planner builds plans; it is used once per snapshot.
+// planner joins the tables of a snapshot.
 type planner struct {
 	*tables
 	*register
 	constants constants
 }
 
-// plans builds every plan that a request can fall under.
-func (b planner) plans() map[planKey]*plan {
-	all := map[planKey]*plan{}
-	for name, legs := range b.Routes {
-		m := b.Types[name]
-		if m == nil {
-			continue
-		}
-		for i := range legs {
-			for key := range b.keys(name, i, &legs[i]) {
-				if all[key] == nil {
-					all[key] = b.plan(key, m, &legs[i])
-				}
-			}
-		}
-	}
-	return all
+// plans are the plans that a request can fall under. Each is made when it is
+// first asked for: a snapshot has thousands, of which a gateway uses dozens.
+type plans struct {
+	planner
+	made sync.Map // planKey → *plan
 }
 
-// keys lists the keys of one leg. A role of every kind ("*") acts at each.
-func (b planner) keys(name gateway.MessageType, i int, l *leg) map[planKey]bool {
-	keys := map[planKey]bool{}
-	for _, sender := range l.Senders {
-		for _, recipient := range l.Recipients {
-			for _, from := range b.kindsOf(sender) {
-				for _, to := range b.kindsOf(recipient) {
-					for flags := range 4 {
-						keys[planKey{name, from, to, recipient, i, flags&1 != 0, flags&2 != 0}] = true
-					}
-				}
-			}
-		}
+// of returns the plan of a key, nil for one that no request can fall under.
+func (p *plans) of(key planKey) *plan {
+	if made, ok := p.made.Load(key); ok {
+		return made.(*plan)
 	}
-	return keys
+	m, legs := p.Types[key.Type], p.Routes[key.Type]
+	if m == nil || key.Leg < 0 || key.Leg >= len(legs) || !p.carries(&legs[key.Leg], key) {
+		return nil
+	}
+	// Of two that are made at once the first is kept; they are equal.
+	made, _ := p.made.LoadOrStore(key, p.plan(key, m, &legs[key.Leg]))
+	return made.(*plan)
 }
 
+// carries reports whether a leg leads from such a discloser to such an actor.
+func (b planner) carries(l *leg, key planKey) bool {
+	return slices.Contains(l.Recipients, key.Role) && slices.Contains(b.kindsOf(key.Role), key.Actor) &&
+		slices.ContainsFunc(l.Senders, func(r gateway.Role) bool { return slices.Contains(b.kindsOf(r), key.Discloser) })
+}
+
+// kindsOf lists the kinds of agency that have a role; one of "*" is of every
+// kind.
 func (b planner) kindsOf(r gateway.Role) []gateway.Kind {
 	switch k := b.Roles[r].Kind; k {
 	case "*":

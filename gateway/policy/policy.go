@@ -58,7 +58,7 @@ type Policy struct {
 	constants constants
 	register  *register
 	engine    *engine
-	plans     map[planKey]*plan
+	plans     *plans
 }
 
 // Compile compiles the policy of a snapshot whose message types and tables a
@@ -108,7 +108,7 @@ func Read(ctx context.Context, tree fs.FS, digest gateway.Digest) (*Policy, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Policy{digest, t, c, r, e, planner{t, r, c}.plans()}, nil
+	return &Policy{digest, t, c, r, e, &plans{planner: planner{t, r, c}}}, nil
 }
 
 // Digest returns the digest of the snapshot.
@@ -189,7 +189,7 @@ func (p *Policy) planOf(in *facts.Input) *plan {
 	for i, l := range p.tables.Routes[in.Type] {
 		if slices.Contains(l.Senders, in.Discloser.Role) && slices.Contains(l.Recipients, in.Actor.Role) &&
 			(l.Urgency == "" || in.Acute) && (!l.SameAgency || in.SameAgency) {
-			return p.plans[planKey{in.Type, in.Discloser.Kind, in.Actor.Kind, in.Actor.Role, i, in.SameAgency, in.Facts.Protected}]
+			return p.plans.of(planKey{in.Type, in.Discloser.Kind, in.Actor.Kind, in.Actor.Role, i, in.SameAgency, in.Facts.Protected})
 		}
 	}
 	return nil
