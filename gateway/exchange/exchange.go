@@ -56,6 +56,7 @@ type Log interface {
 type Store interface {
 	States(ctx context.Context, names []string) ([]store.State, error)
 	Message(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
+	Heading(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
 	MessageByID(ctx context.Context, to gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
 	Entry(ctx context.Context, index uint64) (store.Entry, error)
 	store.Searcher
@@ -88,6 +89,7 @@ type Exchange struct {
 	cfg      Config
 	regime   atomic.Pointer[Regime]
 	refusals refusals
+	recent   recent
 }
 
 // New returns an Exchange that releases nothing until a directory and a policy

@@ -23,7 +23,7 @@ type matter struct {
 	seq                    int
 }
 
-func values(t *testing.T, in map[gateway.Field]any) map[gateway.Field]gateway.Payload {
+func values(t testing.TB, in map[gateway.Field]any) map[gateway.Field]gateway.Payload {
 	t.Helper()
 	out := map[gateway.Field]gateway.Payload{}
 	for f, v := range in {
@@ -32,7 +32,7 @@ func values(t *testing.T, in map[gateway.Field]any) map[gateway.Field]gateway.Pa
 	return out
 }
 
-func newMatter(t *testing.T) *matter {
+func newMatter(t testing.TB) *matter {
 	b := newBench(t)
 	m := &matter{bench: b, town: b.member(town, "exit"), police: b.member(police, "exit"), security: b.member(police, "security"),
 		person: gateway.NewRef(), ref: gateway.NewRef(), consent: gateway.NewRef()}

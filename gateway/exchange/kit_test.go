@@ -82,7 +82,7 @@ func TestMain(m *testing.M) {
 // bench is an exchange with all that belongs to it, and a store that can fail.
 type bench struct {
 	*facts.Register
-	t     *testing.T
+	t     testing.TB
 	dir   string // of the world
 	x     *exchange.Exchange
 	store *storetest.Faulty
@@ -121,7 +121,7 @@ func (b *bench) pass(d time.Duration) {
 	b.skew += d
 }
 
-func must[T any](t *testing.T, v T, err error) T {
+func must[T any](t testing.TB, v T, err error) T {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +129,7 @@ func must[T any](t *testing.T, v T, err error) T {
 	return v
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: must(t, first(world()), nil)}
 	state := t.TempDir()

@@ -116,19 +116,25 @@ func (x *Exchange) serious(ctx context.Context, errs []error, something bool) er
 
 // deliver decides on one message for the function in whose mailbox it lies.
 func (x *Exchange) deliver(ctx context.Context, p authn.Peer, item store.Mail) (receipt.Release, error) {
-	row, _, err := x.cfg.Store.Message(ctx, item.Issuer, item.Message)
-	if err != nil {
-		return receipt.Release{}, err
-	}
-	if len(row.Body) == 0 || !x.cfg.Now().Before(row.Expires) {
+	if !x.cfg.Now().Before(item.Expires) {
 		return receipt.Release{}, nil // the sweep ends it
 	}
-	msg, err := x.open(row)
-	if err != nil {
-		return receipt.Release{}, err
+	msg, ok := x.recent.get(item.Issuer, item.Message)
+	if !ok {
+		row, _, err := x.cfg.Store.Message(ctx, item.Issuer, item.Message)
+		if err != nil {
+			return receipt.Release{}, err
+		}
+		if len(row.Body) == 0 {
+			return receipt.Release{}, fmt.Errorf("message that waits has no body")
+		}
+		if msg, err = x.open(row); err != nil {
+			return receipt.Release{}, err
+		}
 	}
 	h := handout{peer: p, role: item.Role, msg: msg, item: &item}
 	if msg.Claims().ReplyTo != "" {
+		var err error
 		if h.answers, err = x.answered(ctx, msg.Claims()); err != nil {
 			return receipt.Release{}, err
 		}

@@ -86,7 +86,7 @@ func (x *Exchange) nothing(ctx context.Context, h handout, r *Regime) error {
 // Disclosures tells the sender of a message what left of it: the entries of its
 // releases, with their proofs.
 func (x *Exchange) Disclosures(ctx context.Context, p authn.Peer, id gateway.MessageID) ([]Disclosure, error) {
-	row, _, err := x.cfg.Store.Message(ctx, p.Agency(), id)
+	row, _, err := x.cfg.Store.Heading(ctx, p.Agency(), id)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, gateway.Refuse(gateway.CodeNoRecord, "There is nothing to release.", nil)
 	}

@@ -44,14 +44,16 @@ func (x *Exchange) take(ctx context.Context, p authn.Peer, raw []byte, now time.
 	if err := x.addressed(regime, p, msg, now); err != nil {
 		return Accepted{}, err
 	}
-	if done, err := x.known(ctx, msg); err != nil || done != nil {
-		return orZero(done), err
-	}
 	conforming, err := regime.Catalogue.Conform(msg)
-	if err != nil {
-		return Accepted{}, err
+	// What was taken in once has its receipt for good, whatever has changed since.
+	// A statement cannot be admitted twice, so it is asked first whether it was; of
+	// a message the transaction tells.
+	if err != nil || msg.Claims().Recipient() == "" {
+		if done, old := x.known(ctx, msg); old != nil || done != nil {
+			return orZero(done), old
+		}
 	}
-	if err := regime.sealed(msg); err != nil {
+	if err != nil {
 		return Accepted{}, err
 	}
 	w, err := x.intake(ctx, regime, conforming, now)
@@ -68,6 +70,9 @@ func (x *Exchange) take(ctx context.Context, p authn.Peer, raw []byte, now time.
 	}
 	if err != nil {
 		return Accepted{}, appended(err)
+	}
+	if len(w.Mail) > 0 {
+		x.recent.put(msg)
 	}
 	x.cfg.Mail.Arrived(w.Mail)
 	return accepted(msg.Claims().ID, c)
@@ -113,7 +118,7 @@ func (r *Regime) sealed(msg envelope.Message) error {
 // known returns the receipt of a message that was taken in before, or nil.
 func (x *Exchange) known(ctx context.Context, msg envelope.Message) (*Accepted, error) {
 	claims := msg.Claims()
-	row, entry, err := x.cfg.Store.Message(ctx, claims.Issuer, claims.ID)
+	row, entry, err := x.cfg.Store.Heading(ctx, claims.Issuer, claims.ID)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}

@@ -72,6 +72,9 @@ func BenchmarkExchange(b *testing.B) {
 	defer f.close()
 	fmt.Printf("\nstart to ready %.2f s, idle memory %.0f MB; message %d bytes, 12 sealed fields; %d rounds of %s, medians [min-max]\n",
 		ready.Seconds(), idle, len(users[0].tokens[0]), rounds, roundTime)
+	if out := os.Getenv("SLUSS_PROFILE"); out != "" {
+		go profile(b, w, out)
+	}
 	fmt.Printf("%-10s %22s %22s %10s %24s %14s\n", "clients", "exchanges/s", "floor/s", "ratio", "p50 of an exchange", "memory")
 	for _, n := range []int{1, manyUsers} {
 		var ours, floors, ratios, p50s []float64
@@ -83,6 +86,25 @@ func BenchmarkExchange(b *testing.B) {
 		fmt.Printf("%-10d %22s %22s %10s %24s %11.0f MB\n", n, spread(ours, "%.0f"), spread(floors, "%.0f"), spread(ratios, "%.2f"), spread(p50s, "%.1f ms"), rss(b, w.Pid()))
 		b.ReportMetric(median(ours), fmt.Sprintf("exchanges/s@%d", n))
 		b.ReportMetric(median(ratios), fmt.Sprintf("ratio@%d", n))
+	}
+}
+
+// profile keeps a CPU profile of the gateway during the first rounds with many
+// users.
+func profile(b *testing.B, w *gatewaytest.World, out string) {
+	time.Sleep(2*rounds*roundTime + time.Second)
+	resp, err := http.Get("http://" + w.Operations + "/debug/pprof/profile?seconds=8")
+	if err != nil {
+		b.Log(err)
+		return
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err == nil {
+		err = os.WriteFile(out, raw, 0o600)
+	}
+	if err != nil {
+		b.Log(err)
 	}
 }
 

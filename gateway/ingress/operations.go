@@ -3,6 +3,7 @@ package ingress
 import (
 	"context"
 	"net/http"
+	"net/http/pprof"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -16,13 +17,16 @@ const readyTimeout = 3 * time.Second
 const reloadTimeout = time.Minute
 
 // Operations returns the handler for the machine's own supervision: /livez,
-// /readyz, /metrics and POST /reload. It asks nobody who they are and must be
+// /readyz, /metrics, POST /reload, and profiles of the process under
+// /debug/pprof/ (which hold addresses and function names, no data). It asks nobody who they are and must be
 // reachable from the machine only.
 func (s *Server) Operations() http.Handler {
 	m := mux.NewRouter()
 	m.Path("/livez").Methods(http.MethodGet).HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "live\n") })
 	m.Path("/readyz").Methods(http.MethodGet).HandlerFunc(s.readyz)
 	m.Path("/reload").Methods(http.MethodPost).HandlerFunc(s.reload)
+	m.Path("/debug/pprof/profile").Methods(http.MethodGet).HandlerFunc(pprof.Profile)
+	m.PathPrefix("/debug/pprof/").Methods(http.MethodGet).HandlerFunc(pprof.Index)
 	if s.cfg.Gatherer != nil {
 		m.Path("/metrics").Methods(http.MethodGet).Handler(promhttp.HandlerFor(s.cfg.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	}

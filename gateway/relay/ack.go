@@ -101,7 +101,7 @@ func (r *Relay) ending(ctx context.Context, box Box, item store.Mail, failed, re
 	if item.Message == "" {
 		return w, nil // a notice tells of an entry; it is none itself
 	}
-	msg, _, err := r.cfg.Store.Message(ctx, item.Issuer, item.Message)
+	msg, _, err := r.cfg.Store.Heading(ctx, item.Issuer, item.Message)
 	if err != nil {
 		return w, err
 	}

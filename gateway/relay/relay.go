@@ -45,7 +45,7 @@ type Box struct {
 type Store interface {
 	Mailbox(ctx context.Context, agency gateway.AgencyID, roles []gateway.Role, now time.Time, limit int) ([]store.Mail, error)
 	MailByDelivery(ctx context.Context, agency gateway.AgencyID, deliveries []string) ([]store.Mail, error)
-	Message(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
+	Heading(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
 	Expired(ctx context.Context, now time.Time, limit int) ([]store.Mail, error)
 	Purge(ctx context.Context, now time.Time, keep []gateway.MessageType) (int, error)
 }

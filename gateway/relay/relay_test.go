@@ -51,7 +51,7 @@ func (m *mailbox) MailByDelivery(_ context.Context, agency gateway.AgencyID, ids
 	return out, nil
 }
 
-func (m *mailbox) Message(context.Context, gateway.AgencyID, gateway.MessageID) (store.Message, uint64, error) {
+func (m *mailbox) Heading(context.Context, gateway.AgencyID, gateway.MessageID) (store.Message, uint64, error) {
 	return store.Message{Issuer: police, ID: jti, To: town, Sender: "police.exit_coordinator_regional", Type: "exit.threat_assessment"}, 3, nil
 }
 

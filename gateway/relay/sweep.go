@@ -56,7 +56,7 @@ func (r *Relay) expiry(ctx context.Context, item store.Mail) (store.Write, error
 	if item.Message == "" {
 		return w, nil
 	}
-	msg, accepted, err := r.cfg.Store.Message(ctx, item.Issuer, item.Message)
+	msg, accepted, err := r.cfg.Store.Heading(ctx, item.Issuer, item.Message)
 	if err != nil {
 		return w, err
 	}

@@ -212,6 +212,8 @@ type Store interface {
 	States(ctx context.Context, names []string) ([]State, error)                                      // in the order asked; version 0 if unknown
 	Statements(ctx context.Context, state string) ([]Statement, error)                                // in order of admission
 	Message(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (Message, uint64, error) // and its entry's index
+	// Heading is Message without the body, for those who do not open it.
+	Heading(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (Message, uint64, error)
 	MessageByID(ctx context.Context, to gateway.AgencyID, id gateway.MessageID) (Message, uint64, error)
 	// Mailbox lists up to limit items of the mailboxes that may be handed out
 	// at now: waiting, and held or handed with a lease that ended. What was not

@@ -179,6 +179,15 @@ func (s *Store) Message(ctx context.Context, iss gateway.AgencyID, id gateway.Me
 	return m.Message, m.Entry, err
 }
 
+// headingSQL reads a message without its body.
+var headingSQL = strings.Replace(messageTable.selects(), " body,", " x'' AS body,", 1) + "WHERE id = ? AND issuer = ?"
+
+// Heading implements [store.Store].
+func (s *Store) Heading(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error) {
+	m, err := single(ctx, s, messageTable, headingSQL, string(id), string(iss))
+	return m.Message, m.Entry, err
+}
+
 // MessageByID implements [store.Store]. Should two agencies have sent to the
 // same agency under one identifier, it names neither.
 func (s *Store) MessageByID(ctx context.Context, to gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error) {

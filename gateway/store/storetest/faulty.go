@@ -159,6 +159,15 @@ func (f *Faulty) Message(ctx context.Context, iss gateway.AgencyID, id gateway.M
 	return r.m, r.entry, err
 }
 
+// Heading implements [store.Store].
+func (f *Faulty) Heading(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error) {
+	r, err := reading(f, "Heading", func() (r found, err error) {
+		r.m, r.entry, err = f.Store.Heading(ctx, iss, id)
+		return r, err
+	})
+	return r.m, r.entry, err
+}
+
 // MessageByID implements [store.Store].
 func (f *Faulty) MessageByID(ctx context.Context, to gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error) {
 	r, err := reading(f, "MessageByID", func() (r found, err error) {
