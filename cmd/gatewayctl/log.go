@@ -173,7 +173,7 @@ func logProveCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n, err := strconv.ParseUint(args[0], 10, 63)
 			if err != nil {
-				return usageError{fmt.Errorf("N is the index of an entry, from 0")}
+				return usageError{fmt.Errorf("the index of an entry is a number, from 0")}
 			}
 			policy, err := l.policy()
 			if err != nil {

@@ -230,13 +230,6 @@ func decode(t testing.TB, s string) string {
 	return string(b)
 }
 
-// jwtPayload returns the payload of the issuer-signed JWT of a token.
-func jwtPayload(t testing.TB, raw string) string {
-	t.Helper()
-	jwt, _, _ := strings.Cut(raw, "~")
-	return decode(t, strings.Split(jwt, ".")[1])
-}
-
 // decodeLoose returns nothing for what is not base64url.
 func decodeLoose(s string) []byte {
 	b, err := base64.RawURLEncoding.DecodeString(s)

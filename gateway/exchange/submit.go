@@ -19,7 +19,8 @@ import (
 // it is for, a control message into the register of facts. What it returns is
 // durable. The same bytes again give the same answer, other bytes under the
 // same identifier are CodeDuplicate.
-func (x *Exchange) Submit(ctx context.Context, p authn.Peer, raw []byte) (Accepted, error) {
+func (x *Exchange) Submit(ctx context.Context, p authn.Peer, raw []byte) (_ Accepted, err error) {
+	defer ofMachine(&err)
 	for range attempts {
 		done, err := x.take(ctx, p, raw, x.cfg.Now())
 		// Another statement about the same came first, or the directory changed:
@@ -52,6 +53,9 @@ func (x *Exchange) take(ctx context.Context, p authn.Peer, raw []byte, now time.
 		if done, old := x.known(ctx, msg); old != nil || done != nil {
 			return orZero(done), old
 		}
+	}
+	if err == nil {
+		err = regime.sealed(msg)
 	}
 	if err != nil {
 		return Accepted{}, err

@@ -47,10 +47,6 @@ func (d Date) AddMonths(n int) Date {
 	return Date(y*10000 + m*100 + min(int(d%100), last))
 }
 
-// within reports whether d lies between two days, both included. Without both
-// days it does not.
-func (d Date) within(from, to Date) bool { return from != 0 && to != 0 && from <= d && d <= to }
-
 // reached reports whether someone born on birth has reached an age on d. Of an
 // unknown birth it is false.
 func (d Date) reached(birth Date, years int) bool {
