@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"sluss/gateway"
@@ -129,6 +130,18 @@ func appended(err error) error {
 		return gateway.Refuse(gateway.CodeReplay, "An access request can be used once.", err)
 	}
 	return unavailable(err)
+}
+
+// ofMachine makes an error of the machine below (a full disk, a file without
+// permission) a refusal: nothing was released and nothing taken in, and the
+// caller may try again.
+func ofMachine(err *error) {
+	if _, ok := errors.AsType[*gateway.Refusal](*err); ok {
+		return
+	}
+	if _, ok := errors.AsType[syscall.Errno](*err); ok {
+		*err = unavailable(*err)
+	}
 }
 
 // standing returns the peer's system as the directory has it now, or the

@@ -23,7 +23,8 @@ const abreast = 16
 // Poll acknowledges what the peer has stored and hands out what may leave for
 // the function that polls. It waits until there is something, unless told not
 // to; when ctx ends first the answer is empty.
-func (x *Exchange) Poll(ctx context.Context, p authn.Peer, q PollRequest) (PollAnswer, error) {
+func (x *Exchange) Poll(ctx context.Context, p authn.Peer, q PollRequest) (_ PollAnswer, err error) {
+	defer ofMachine(&err)
 	if !p.May(q.Role) {
 		return PollAnswer{}, gateway.Refuse(gateway.CodeRoleNotAllowed, "The system may not poll for this role.", nil)
 	}

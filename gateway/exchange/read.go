@@ -17,7 +17,8 @@ import (
 // official's agency. A message that does not exist, one for another agency or
 // another role and one about a person whom the official may not know of are
 // answered alike, each with its entry.
-func (x *Exchange) Message(ctx context.Context, o authn.Official, id gateway.MessageID) (Handed, error) {
+func (x *Exchange) Message(ctx context.Context, o authn.Official, id gateway.MessageID) (_ Handed, err error) {
+	defer ofMachine(&err)
 	a := o.Access()
 	if a.Message != id {
 		return Handed{}, gateway.Refuse(gateway.CodeMalformedRequest, "The access request is for another message.", nil)

@@ -25,7 +25,8 @@ const personStage = 9
 // alike whether or not the person is on record; if the official may know of the
 // person, the discloser's functions find it in their mailboxes, and answer with
 // a message that is decided on when it is released.
-func (x *Exchange) Request(ctx context.Context, o authn.Official) (Requested, error) {
+func (x *Exchange) Request(ctx context.Context, o authn.Official) (_ Requested, err error) {
+	defer ofMachine(&err)
 	a := o.Access()
 	now := x.cfg.Now()
 	regime, err := x.releasing(now)
