@@ -34,7 +34,7 @@ const encrypt = (plain, header, key) =>
 export async function seal(draft, { iss, gateway, kid, key, spec, to }, spoil = {}) {
   const now = Math.floor(Date.now() / 1000)
   const claims = {
-    iss, aud: `urn:sluss:agency:${draft.aud}`, jti: newID(), iat: now, exp: now + 24 * 3600, txn: draft.txn, sub_ref: draft.sub_ref,
+    iss, aud: `urn:sluss:agency:${draft.aud}`, jti: newID(), iat: now, exp: now + 24 * 3600, txn: draft.txn, sub_ref: draft.sub_ref ?? null,
     schema: { type: draft.type, version: 1 }, purpose: draft.purpose, from_role: draft.from_role, to_roles: draft.to_roles,
     cnf: { kid: gateway },
   }
@@ -52,8 +52,10 @@ export async function seal(draft, { iss, gateway, kid, key, spec, to }, spoil = 
     if (f.sealed && f.name !== spoil.clear) {
       fieldKeys[f.name] = randomBytes(32)
       dataDigests.push(add(await sealField(f, value ?? null, claims, fieldKeys[f.name])))
+    } else if (value === undefined) {
+      dataDigests.push(decoy())
     } else {
-      dataDigests.push(value === undefined ? decoy() : add(disclose(f.name, value)))
+      dataDigests.push(add(disclose(f.name, f.cells ? value.map((cell) => blank(cell, add)) : value)))
     }
   }
   const keys = {}
@@ -67,6 +69,11 @@ export async function seal(draft, { iss, gateway, kid, key, spec, to }, spoil = 
   const jwt = await sign({ alg: 'ES256', typ: messageType, kid, ...spoil.header }, payload, key)
   if (spoil.drop) texts.splice(texts.findIndex((t) => decode(t)[1] === spoil.drop), 1)
   return { jti: claims.jti, token: [jwt, ...texts, ''].join('~') }
+}
+
+// blank takes the number out of a cell of a table: a disclosure of its own.
+function blank({ n, ...cell }, add) {
+  return { ...cell, _sd: [n === undefined ? decoy() : add(disclose('n', n))] }
 }
 
 // sealField makes the outer disclosure of a field, its value in an inner one.

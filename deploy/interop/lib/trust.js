@@ -96,7 +96,9 @@ export class Catalogue {
     const { properties } = JSON.parse(this.files[`message_types/${type}.schema.json`])
     return Object.entries(properties)
       .filter(([, f]) => kind in f['x-origin'] && !f['x-forbidden'])
-      .map(([name, f]) => ({ name, sealed: f['x-sealed'], size: f['x-sealed-size'], class: f['x-class'], subclass: f['x-subclass'] }))
+      .map(([name, f]) => ({
+        name, sealed: f['x-sealed'], size: f['x-sealed-size'], cells: f['x-cells'] === true, class: f['x-class'], subclass: f['x-subclass'],
+      }))
   }
 
   // mayOpen are the sealed fields that a role may get at all, of a person who
