@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"sluss/gateway"
@@ -24,6 +25,7 @@ var (
 	ErrDestroyed = errors.New("keys: at-rest key was destroyed")
 	ErrDecrypt   = errors.New("keys: ciphertext does not open")
 	ErrRing      = errors.New("keys: ring is damaged")
+	ErrFile      = errors.New("keys: file of an at-rest key cannot be read or written")
 )
 
 // Ring holds the keys that the store is encrypted under: AES-256-GCM, one key
@@ -37,6 +39,8 @@ var (
 // into the database's backups: then destroying a key's file purges every copy
 // of what was stored under it. Over storage that keeps what was overwritten,
 // change the KEK as well ([Rewrap]) and destroy the old one.
+//
+// Errors of Encrypt and Decrypt name no key, since that names an agency.
 //
 // A Ring may be used by several goroutines at once, and several processes may
 // share its directory. A process keeps keys it has used in memory; one that
@@ -107,7 +111,7 @@ func (r *Ring) Decrypt(key string, ciphertext, aad []byte) ([]byte, error) {
 	}
 	plaintext, err := aead.Open(nil, nil, ciphertext, aad)
 	if err != nil {
-		return nil, fmt.Errorf("%w: under key %s", ErrDecrypt, key)
+		return nil, ErrDecrypt
 	}
 	return plaintext, nil
 }
@@ -171,24 +175,41 @@ func (r *Ring) key(name keyName, create bool) (cipher.AEAD, error) {
 	if aead, ok := r.open[id]; ok {
 		return aead, nil
 	}
-	if exists(r.mark(name)) {
-		return nil, fmt.Errorf("%w: %s", ErrDestroyed, id)
+	switch _, err := os.Lstat(r.mark(name)); {
+	case err == nil:
+		return nil, ErrDestroyed
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, nameless(err)
 	}
 	raw, err := r.unwrap(r.path(name), id)
 	if create && errors.Is(err, fs.ErrNotExist) {
 		raw, err = r.create(name)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s", ErrNoKey, id)
+		return nil, ErrNoKey
 	}
 	if err != nil {
-		return nil, fmt.Errorf("opening key %s: %w", id, err)
+		return nil, nameless(err)
 	}
 	if aead, err = newGCM(raw); err != nil {
 		return nil, err
 	}
 	r.open[id] = aead
 	return aead, nil
+}
+
+// nameless is an error of a key's file without the path, which names the
+// agency: errors of a Ring that works end in the process log.
+func nameless(err error) error {
+	if cause, ok := errors.AsType[syscall.Errno](err); ok {
+		return fmt.Errorf("%w: %w", ErrFile, cause)
+	}
+	for _, known := range []error{ErrKEK, ErrRing, ErrMode} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return ErrFile
 }
 
 // create makes the directories of a key and the key.
