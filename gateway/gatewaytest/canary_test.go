@@ -98,7 +98,8 @@ func searchFiles(dir string) (found []string, files int, err error) {
 	return found, files, err
 }
 
-// searchWorld wants no canary in anything that a gateway, or a client, wrote.
+// searchWorld wants no canary in anything that a gateway, or a client, wrote,
+// and no agency in the process log.
 func searchWorld(t *testing.T, w *gatewaytest.World) {
 	t.Helper()
 	found, files, err := searchFiles(w.Dir)
@@ -110,6 +111,17 @@ func searchWorld(t *testing.T, w *gatewaytest.World) {
 	}
 	for _, f := range found {
 		t.Errorf("the canary is in %s", f)
+	}
+	log, err := os.ReadFile(w.Log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(log)) {
+		for _, word := range []string{"police", "municipality", "kriminalvarden", "provider", "165560004615"} {
+			if strings.Contains(line, word) {
+				t.Errorf("the process log points at an agency: %s", line)
+			}
+		}
 	}
 }
 

@@ -45,6 +45,9 @@ type World struct {
 	Agencies   string // address of the agency API
 	Operations string // address of health and metrics
 	Log        string // file that the process logs to
+	// User runs the gateway as another user than the caller, who must be root.
+	// That user must be able to read Dir.
+	User *syscall.Credential
 
 	mu      sync.Mutex
 	process *exec.Cmd
@@ -119,6 +122,9 @@ func (w *World) Start(ctx context.Context) error {
 	defer out.Close()
 	cmd := exec.Command(w.Binary, "-config", w.Config())
 	cmd.Stderr, cmd.Stdout = out, out
+	if w.User != nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: w.User}
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -184,6 +190,24 @@ func (w *World) end(s os.Signal) error {
 	}
 	return nil
 }
+
+// exited reports whether the gateway has ended by itself.
+func (w *World) exited() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case err := <-w.done:
+		w.done <- err // for whoever ends it
+		return true
+	default:
+		return false
+	}
+}
+
+// data and state are the directories of the database, and of what lies outside
+// it.
+func (w *World) data() string  { return filepath.Join(w.Dir, "gateway", "data") }
+func (w *World) state() string { return filepath.Join(w.Dir, "gateway", "state") }
 
 // tail returns the end of what the gateway logged.
 func (w *World) tail() string {

@@ -1,9 +1,11 @@
 package gatewaytest_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 
 	"sluss/gateway"
@@ -76,6 +78,7 @@ func TestRefusals(t *testing.T) {
 	for _, tt := range rows {
 		t.Run(tt.name, func(t *testing.T) { tt.check(t, s, b) })
 	}
+	t.Run("the same bytes again", func(t *testing.T) { b.again(t, s) })
 	t.Run("good at last", func(t *testing.T) { b.taken[s.exchange(t)] = "the exchange at last" })
 	stop(t, s.World)
 	t.Run("store", func(t *testing.T) { b.check(t, s) })
@@ -116,6 +119,40 @@ func (tt row) check(t *testing.T, s *stage, b *book) {
 		b.keep(r, a)
 	} else if r.token != nil && json.Valid([]byte(r.token.payload)) && !r.before {
 		b.refused[r.token.id()] = tt.name
+	}
+}
+
+// again sends one message several times at once and later once more: there is
+// one message, one entry and one receipt.
+func (b *book) again(t *testing.T, s *stage) {
+	r := s.request(t, policeExit)
+	message(r)
+	r.finish()
+	var wg sync.WaitGroup
+	answers := make([]answer, 8)
+	for i := range answers {
+		wg.Go(func() {
+			same := *r
+			var err error
+			if answers[i], err = same.send(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	b.keep(r, answers[0])
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	start(t, s.World)
+	later, err := r.send()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range append(answers, later) {
+		if a.status != 202 || !bytes.Equal(a.body, answers[0].body) {
+			t.Errorf("got %d %s; want the receipt %s", a.status, a.body, answers[0].body)
+		}
 	}
 }
 

@@ -130,6 +130,7 @@ type answer struct {
 	alert  uint8
 	status int
 	code   gateway.Code
+	header http.Header
 	all    []byte // header fields and body
 	body   []byte
 }
@@ -200,7 +201,7 @@ func answered(resp *http.Response, err error) (answer, error) {
 	var all bytes.Buffer
 	resp.Header.Write(&all)
 	all.Write(body)
-	a := answer{status: resp.StatusCode, all: all.Bytes(), body: body}
+	a := answer{status: resp.StatusCode, header: resp.Header, all: all.Bytes(), body: body}
 	if resp.Header.Get("Content-Type") == "application/problem+json" {
 		var p struct {
 			Type   string
