@@ -53,6 +53,7 @@ func rootCommand() *cobra.Command {
 		Example: "  gatewayctl certs dev ./world\n  gatewayctl certs -h",
 	},
 		certsCommand(),
+		crashCommand(),
 		demoCommand(),
 		logCommand(),
 		messageCommand(),

@@ -1,0 +1,222 @@
+package gatewaytest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/client"
+)
+
+// How many take part in a crash run.
+const (
+	senders    = 2 // to each municipality
+	collectors = 2 // at each municipality, and at the police for what comes back
+	ahead      = 8 // messages that a sender seals while the gateway is away
+)
+
+// delivered is how long it may take until everything has reached its
+// recipient: the lease of a mailbox item twice, and the work.
+const delivered = 4 * time.Minute
+
+func crashTown(i int) gateway.AgencyID {
+	return gateway.AgencyID(fmt.Sprintf("municipality:%d", 9001+i))
+}
+
+// crashLoad is what the clients of a crash run do, until it is finished.
+type crashLoad struct {
+	books   *books
+	closing atomic.Bool // senders begin nothing new
+	sending sync.WaitGroup
+	sealing sync.WaitGroup
+	polling sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+// load lets all clients begin.
+func (r *crashRun) load(ctx context.Context) *crashLoad {
+	ctx, cancel := context.WithCancel(ctx)
+	l := &crashLoad{books: r.books, cancel: cancel}
+	use := 0
+	for _, m := range r.towns {
+		for range senders {
+			use++
+			random := chance(r.o.Seed, use)
+			l.sending.Go(func() { l.failed(ctx, "sender", r.send(ctx, l, m, random)) })
+		}
+		for range collectors {
+			use++
+			random := chance(r.o.Seed, use)
+			l.polling.Go(func() { l.failed(ctx, "collector", r.collect(ctx, m.Town, socialWorker, random)) })
+		}
+	}
+	for range collectors {
+		use++
+		random := chance(r.o.Seed, use)
+		l.polling.Go(func() { l.failed(ctx, "collector", r.collect(ctx, police, coordinator, random)) })
+	}
+	return l
+}
+
+// failed notes why a client gave up: each goes on until it is told to end.
+func (l *crashLoad) failed(ctx context.Context, who string, err error) {
+	if err != nil && ctx.Err() == nil {
+		l.books.find("%s: %v", who, err)
+	}
+}
+
+// finish lets the clients end what they are doing and, if asked to, waits until
+// every message has reached its recipient.
+func (l *crashLoad) finish(ctx context.Context, whole bool) error {
+	defer l.polling.Wait()
+	defer l.sealing.Wait()
+	defer l.cancel()
+	l.closing.Store(true)
+	l.sending.Wait()
+	for end := time.Now().Add(delivered); whole && l.books.waiting() > 0; time.Sleep(50 * time.Millisecond) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if time.Now().After(end) {
+			l.books.find("%d messages have not reached their recipients", l.books.waiting())
+			return nil
+		}
+	}
+	return nil
+}
+
+// client is a client of an agency that goes on soon after a crash, and whose
+// wire is watched.
+func (r *crashRun) client(agency gateway.AgencyID) (*client.Client, error) {
+	cfg, err := client.Load(filepath.Join(r.w.Folder(agency, "exit"), "client.json"))
+	if err != nil {
+		return nil, err
+	}
+	cfg.Attempts, cfg.Backoff = 3, 10*time.Millisecond
+	cfg.Transport = tap{cfg.HTTPS(), agency, r.books}
+	return client.New(cfg)
+}
+
+// send sends one message after the other, each until it has a receipt, and now
+// and then one again that has one.
+func (r *crashRun) send(ctx context.Context, l *crashLoad, m *Matter, random *rand.Rand) error {
+	c, err := r.client(police)
+	if err != nil {
+		return err
+	}
+	sealed := make(chan []byte, ahead)
+	l.sealing.Go(func() { l.failed(ctx, "sealing", m.sealAll(ctx, sealed)) })
+	var earlier [][]byte
+	for !l.closing.Load() {
+		var token []byte
+		select {
+		case token = <-sealed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err := until(ctx, func() error { _, err := c.Send(ctx, token); return err }); err != nil {
+			return err
+		}
+		if earlier = append(earlier, token); len(earlier) > 16 {
+			earlier[random.IntN(16)] = token
+			earlier = earlier[:16]
+		}
+		if random.IntN(4) == 0 {
+			again := earlier[random.IntN(len(earlier))]
+			if err := until(ctx, func() error { _, err := c.Send(ctx, again); return err }); err != nil {
+				return err
+			}
+		}
+	}
+	for _, token := range earlier {
+		if err := until(ctx, func() error { _, err := c.Send(ctx, token); return err }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sealAll seals one message after the other until ctx is done.
+func (m *Matter) sealAll(ctx context.Context, sealed chan<- []byte) error {
+	for {
+		token, err := m.Seal(ctx)
+		if err != nil {
+			return err
+		}
+		select {
+		case sealed <- token:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// collect polls for a role and acknowledges what came, in a request of its own
+// or with the next poll; now and then not at all, as one that crashed itself.
+func (r *crashRun) collect(ctx context.Context, agency gateway.AgencyID, role gateway.Role, random *rand.Rand) error {
+	c, err := r.client(agency)
+	if err != nil {
+		return err
+	}
+	var done []client.Item
+	for ctx.Err() == nil {
+		var b client.Batch
+		o := client.PollOptions{Max: 1 + random.IntN(20), Wait: time.Second, Done: done}
+		if err := until(ctx, func() (err error) { b, err = c.Poll(ctx, role, o); return err }); err != nil {
+			return err
+		}
+		for _, refused := range b.Refused {
+			r.books.find("delivery %s: the client refused it: %v", refused.ID, refused.Err)
+		}
+		done = done[:0:0]
+		for _, m := range b.Messages {
+			if len(m.Unusable()) > 0 {
+				r.books.find("delivery %s: fields do not open", m.Delivery())
+			}
+			done = append(done, m)
+		}
+		for _, n := range b.Notices {
+			done = append(done, n)
+		}
+		switch random.IntN(32) {
+		case 0:
+			done = nil
+		case 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15:
+			if err := until(ctx, func() error { return c.Ack(ctx, role, done...) }); err != nil {
+				return err
+			}
+			done = nil
+		}
+	}
+	return nil
+}
+
+// until does what a client does while its gateway may be away: the same again.
+func until(ctx context.Context, do func() error) error {
+	for {
+		err := do()
+		if err == nil || !away(err) {
+			return err
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// away reports whether the gateway gave no answer, or asked for patience.
+func away(err error) bool {
+	if p, ok := errors.AsType[*client.Problem](err); ok {
+		return p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests
+	}
+	return errors.Is(err, client.ErrNoAnswer)
+}
