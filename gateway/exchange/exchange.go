@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -113,7 +114,7 @@ const attempts = 4
 // unavailable is the refusal for what could not be done now and released
 // nothing.
 func unavailable(err error) error {
-	return gateway.Refuse(gateway.CodeUnavailable, "Nothing was released and nothing was taken in; try again.", err)
+	return gateway.Refuse(gateway.CodeUnavailable, "It is not certain that this was done; send the same bytes again.", err)
 }
 
 // appended words the errors of an append. A log that cannot be written, for
@@ -144,14 +145,49 @@ func ofMachine(err *error) {
 	}
 }
 
-// standing returns the peer's system as the directory has it now, or the
-// refusal for one that has been revoked since the connection was made.
-func (r *Regime) standing(p authn.Peer, now time.Time) error {
+// standing returns nil if the peer's system may act in the role now, and
+// otherwise the refusal for one that was revoked, or lost the role, since the
+// connection was made.
+func (r *Regime) standing(p authn.Peer, role gateway.Role, now time.Time) error {
 	system, ok := r.Directory.System(p.URI())
 	if !ok || system.Agency != p.Agency() || !system.Active(now) {
-		return gateway.Refuse(gateway.CodeSystemRevoked, "The system is not registered any more.", nil)
+		return gateway.Refuse(gateway.CodeSystemRevoked, "the system is not registered any more", nil)
+	}
+	if role != "" && !slices.Contains(system.Roles, role) {
+		return gateway.Refuse(gateway.CodeRoleNotAllowed, "the system may not act in that role any more", nil)
 	}
 	return nil
+}
+
+// asking returns nil if the official may still ask now: the system in the role,
+// and the access key with which the request was signed.
+func (r *Regime) asking(o authn.Official, now time.Time) error {
+	a := o.Access()
+	if err := r.standing(o.Peer(), a.Role, now); err != nil {
+		return err
+	}
+	head, err := envelope.PeekJWT(o.Request())
+	if err == nil {
+		_, err = r.Directory.Key(a.Agency.URN(), head.KeyID, envelope.UseAccess, now)
+	}
+	if err != nil || !r.Directory.MayAct(head.KeyID, a.Role) {
+		return gateway.Refuse(gateway.CodeUnknownKey, "the access key is not registered any more", err)
+	}
+	return nil
+}
+
+// names returns the agency and the aliases under which it receives and sends.
+func (r *Regime) names(agency gateway.AgencyID, now time.Time) []gateway.AgencyID {
+	return append([]gateway.AgencyID{agency}, r.Directory.Aliases(agency, now)...)
+}
+
+// owner returns the agency that acts under a name; the name itself if nobody
+// does any more.
+func (r *Regime) owner(name gateway.AgencyID, now time.Time) gateway.AgencyID {
+	if owner, ok := r.Directory.Owner(name, now); ok {
+		return owner
+	}
+	return name
 }
 
 // aad binds a stored message to its row.

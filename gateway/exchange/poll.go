@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -20,29 +21,46 @@ import (
 // the same commit.
 const abreast = 16
 
+// inspected is how many items one poll decides on at most to find some that may
+// leave: a mailbox full of what is withheld must not cost without bound.
+const inspected = 512
+
+// ackTimeout bounds the writing of acknowledgements, which does not end with the
+// caller's patience: what is answered must have been done.
+const ackTimeout = 15 * time.Second
+
 // Poll acknowledges what the peer has stored and hands out what may leave for
 // the function that polls. It waits until there is something, unless told not
-// to; when ctx ends first the answer is empty.
+// to; when ctx ends while it waits the answer is empty.
 func (x *Exchange) Poll(ctx context.Context, p authn.Peer, q PollRequest) (_ PollAnswer, err error) {
 	defer ofMachine(&err)
+	regime, err := x.InForce()
+	if err != nil {
+		return PollAnswer{}, err
+	}
 	if !p.May(q.Role) {
-		return PollAnswer{}, gateway.Refuse(gateway.CodeRoleNotAllowed, "The system may not poll for this role.", nil)
+		return PollAnswer{}, gateway.Refuse(gateway.CodeRoleNotAllowed, "the system may not poll for this role", nil)
 	}
-	box := relay.Box{Agency: p.Agency(), Role: q.Role}
-	failed := make(map[string]string, len(q.SetErrs))
-	for id, e := range q.SetErrs {
-		failed[id] = e.Err
+	if err := regime.standing(p, q.Role, x.cfg.Now()); err != nil {
+		return PollAnswer{}, err
 	}
-	if err := x.cfg.Mail.Acknowledge(ctx, box, relay.Receipts{Ack: q.Ack, Failed: failed, Received: q.Received}); err != nil {
-		return PollAnswer{}, appended(err)
+	var boxes []relay.Box
+	for _, name := range regime.names(p.Agency(), x.cfg.Now()) {
+		boxes = append(boxes, relay.Box{Agency: name, Role: q.Role})
+	}
+	if err := x.acknowledge(ctx, boxes, q); err != nil {
+		return PollAnswer{}, err
 	}
 	limit := 50
 	if q.MaxEvents != nil {
 		limit = *q.MaxEvents
 	}
 	for {
-		bell := x.cfg.Mail.Bell(box)
-		answer, err := x.collect(ctx, p, box, limit)
+		bell := x.cfg.Mail.Bell(boxes[0])
+		answer, err := x.collect(ctx, p, boxes, limit)
+		if err != nil && ctx.Err() != nil && !q.ReturnImmediately {
+			return PollAnswer{Sets: map[string]string{}}, nil // the wait ended while something was decided; it stays
+		}
 		if err != nil || limit == 0 || q.ReturnImmediately || len(answer.Sets)+len(answer.Messages) > 0 {
 			return answer, err
 		}
@@ -52,24 +70,58 @@ func (x *Exchange) Poll(ctx context.Context, p authn.Peer, q PollRequest) (_ Pol
 	}
 }
 
-// collect hands out up to limit items of the mailbox. One that cannot be
-// decided does not keep the others back, unless the log itself is at fault.
-func (x *Exchange) collect(ctx context.Context, p authn.Peer, box relay.Box, limit int) (PollAnswer, error) {
+func (x *Exchange) acknowledge(ctx context.Context, boxes []relay.Box, q PollRequest) error {
+	failed := make(map[string]string, len(q.SetErrs))
+	for id, e := range q.SetErrs {
+		failed[id] = e.Err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
+	defer cancel()
+	err := x.cfg.Mail.Acknowledge(ctx, boxes, relay.Receipts{Ack: q.Ack, Failed: failed, Received: q.Received})
+	if _, refused := errors.AsType[*gateway.Refusal](err); refused || err == nil {
+		return err
+	}
+	return appended(err)
+}
+
+// collect hands out up to limit items of the mailboxes. One that may not leave,
+// or cannot be decided, does not keep back those behind it.
+func (x *Exchange) collect(ctx context.Context, p authn.Peer, boxes []relay.Box, limit int) (PollAnswer, error) {
 	answer := PollAnswer{Sets: map[string]string{}, Messages: map[string]Handed{}}
-	now := x.cfg.Now()
 	regime, err := x.InForce()
 	if err != nil {
 		return answer, err
 	}
-	if err := regime.standing(p, now); err != nil || limit == 0 {
+	if err := regime.standing(p, boxes[0].Role, x.cfg.Now()); err != nil {
 		return answer, err
 	}
-	items, more, done, err := x.cfg.Mail.Waiting(ctx, box, limit)
-	if err != nil {
-		return answer, err
+	var errs []error
+	given := func() int { return len(answer.Sets) + len(answer.Messages) }
+	for _, box := range boxes {
+		for seen := 0; given() < limit && seen < inspected; {
+			items, done, err := x.cfg.Mail.Waiting(ctx, box, limit-given())
+			defer done()
+			if err != nil {
+				return answer, err
+			}
+			failed := x.deliverAll(ctx, p, items, &answer)
+			errs = append(errs, failed...)
+			// The notices come again with each look; a look that brought no new
+			// message has seen them all.
+			if seen += len(items); !slices.ContainsFunc(items, func(m store.Mail) bool { return m.Message != "" }) {
+				break
+			}
+		}
 	}
-	defer done()
-	answer.MoreAvailable = more
+	// That there may be more says nothing of what it is: items that are withheld
+	// must not show.
+	answer.MoreAvailable = limit > 0 && given() == limit
+	return answer, x.serious(ctx, errs, given() > 0)
+}
+
+// deliverAll decides on items of one mailbox and adds what may leave to the
+// answer. It returns the errors of those that could not be decided.
+func (x *Exchange) deliverAll(ctx context.Context, p authn.Peer, items []store.Mail, answer *PollAnswer) []error {
 	released := make([]receipt.Release, len(items))
 	errs := make([]error, len(items))
 	var g errgroup.Group
@@ -90,9 +142,7 @@ func (x *Exchange) collect(ctx context.Context, p authn.Peer, box relay.Box, lim
 			answer.Messages[r.Delivery()] = handed(r)
 		}
 	}
-	// An empty answer is the end of a poll only if there was nothing to do.
-	answer.MoreAvailable = answer.MoreAvailable && len(answer.Sets)+len(answer.Messages) > 0
-	return answer, x.serious(ctx, errs, len(answer.Messages) > 0)
+	return errs
 }
 
 // serious returns the error that ends a poll: one of the log or the regime,
@@ -134,20 +184,27 @@ func (x *Exchange) deliver(ctx context.Context, p authn.Peer, item store.Mail) (
 		}
 	}
 	h := handout{peer: p, role: item.Role, msg: msg, item: &item}
-	if msg.Claims().ReplyTo != "" {
-		var err error
-		if h.answers, err = x.answered(ctx, msg.Claims()); err != nil {
-			return receipt.Release{}, err
-		}
+	var err error
+	if h.answers, err = x.answered(ctx, msg.Claims(), item.Role); err != nil {
+		return receipt.Release{}, err
 	}
 	return x.release(ctx, h)
 }
 
-// answered returns the request that a message answers. An answer to no request
-// of the recipient, or to one about another person or of another agency, is
-// decided as what it is then: a message sent unasked.
-func (x *Exchange) answered(ctx context.Context, c envelope.Claims) (*envelope.Access, error) {
-	row, _, err := x.cfg.Store.Message(ctx, c.Recipient(), c.ReplyTo)
+// answered returns the request that a message answers, if the role that collects
+// it is the one that asked. An answer to no request of the recipient, to another
+// function's, or to one about another person, purpose, type or agency is decided
+// as what it is then: a message sent unasked.
+func (x *Exchange) answered(ctx context.Context, c envelope.Claims, role gateway.Role) (*envelope.Access, error) {
+	if c.ReplyTo == "" {
+		return nil, nil
+	}
+	regime, err := x.InForce()
+	if err != nil {
+		return nil, err
+	}
+	asker := regime.owner(c.Recipient(), x.cfg.Now())
+	row, _, err := x.cfg.Store.Message(ctx, asker, c.ReplyTo)
 	if errors.Is(err, store.ErrNotFound) || err == nil && len(row.Body) == 0 {
 		return nil, nil
 	}
@@ -159,7 +216,7 @@ func (x *Exchange) answered(ctx context.Context, c envelope.Claims) (*envelope.A
 		return nil, fmt.Errorf("opening a stored request: %w", err)
 	}
 	a, err := envelope.ReopenAccess(string(raw), row.Digest)
-	if err != nil || a.Discloser != c.Issuer || a.Subject != c.Subject || a.Type != c.Type {
+	if err != nil || a.Discloser != c.Issuer || a.Subject != c.Subject || a.Type != c.Type || a.Purpose != c.Purpose || a.Role != role {
 		return nil, nil // a message, or a request for something else
 	}
 	return &a, nil

@@ -17,7 +17,7 @@ func (x *Exchange) Directory(_ context.Context, p authn.Peer) ([]byte, error) {
 		return nil, err
 	}
 	now := x.cfg.Now()
-	if err := r.standing(p, now); err != nil {
+	if err := r.standing(p, "", now); err != nil {
 		return nil, err
 	}
 	reached := reach(r.Catalogue, p.Agency().Kind())

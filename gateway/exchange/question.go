@@ -3,7 +3,6 @@ package exchange
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"sluss/gateway"
@@ -12,13 +11,14 @@ import (
 )
 
 // question says what is to be decided about a message. Sent unasked, purpose,
-// bases, fields and reason are the sender's; an official who reads it may ask
-// for less. What was asked for in a request is decided as the request says.
-func (x *Exchange) question(h handout) (facts.Question, error) {
+// bases, fields and reason are the sender's, also for an official who reads it
+// (domain, Section 15.1). What was asked for in a request is decided as the
+// request says. An alias is nobody to the policy: it looks at who acts under it.
+func (x *Exchange) question(h handout, r *Regime, now time.Time) (facts.Question, error) {
 	claims, gate := h.msg.Claims(), h.msg.Gate()
 	q := facts.Question{
 		Actor:      facts.Actor{Agency: h.peer.Agency(), Role: h.role, Function: h.official.IsZero()},
-		Discloser:  facts.Discloser{Agency: claims.Issuer, Role: claims.FromRole},
+		Discloser:  facts.Discloser{Agency: r.owner(claims.Issuer, now), Role: claims.FromRole},
 		Type:       claims.Type,
 		Purpose:    claims.Purpose,
 		Initiative: gateway.ByDiscloser,
@@ -35,19 +35,11 @@ func (x *Exchange) question(h handout) (facts.Question, error) {
 		LogAvailable:  true, // or nothing can be committed
 	}
 	reason(&q, gate.Reason)
-	if h.item != nil {
-		q.QueuedAt = claims.IssuedAt
-	}
-	if !h.official.IsZero() {
-		a := h.official.Access()
-		q.Actor.User = a.User
-		q.Fields = narrowed(q.Fields, fields(a.Fields))
-		if q.Reason == "" {
-			reason(&q, a.Reason)
-		}
-	}
 	if h.answers != nil {
 		asked(&q, *h.answers)
+	}
+	if !h.official.IsZero() {
+		q.Actor.User, q.Actor.Function = h.official.Access().User, false
 	}
 	return q, values(&q, h.msg)
 }
@@ -75,19 +67,6 @@ func fields(names []string) []gateway.Field {
 	out := make([]gateway.Field, len(names))
 	for i, n := range names {
 		out[i] = gateway.Field(n)
-	}
-	return out
-}
-
-// narrowed is what an official asks for out of what was put forward: the
-// default set only if it was put forward, and of named fields those that were,
-// or that may be in a default set put forward.
-func narrowed(forward, wanted []gateway.Field) []gateway.Field {
-	var out []gateway.Field
-	for _, f := range wanted {
-		if slices.Contains(forward, f) || f != facts.DefaultSet && slices.Contains(forward, facts.DefaultSet) {
-			out = append(out, f)
-		}
 	}
 	return out
 }

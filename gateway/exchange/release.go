@@ -80,39 +80,59 @@ func (r ruling) fingerprint() []byte {
 // moved, nothing was written and the decision is taken again.
 func (x *Exchange) release(ctx context.Context, h handout) (receipt.Release, error) {
 	for range attempts {
-		q, err := x.question(h)
+		r, err := x.look(ctx, h)
 		if err != nil {
 			return receipt.Release{}, err
 		}
-		r, err := x.rule(ctx, q)
-		if err != nil {
-			return receipt.Release{}, err
-		}
-		if err := r.regime.standing(h.peer, r.now); err != nil {
-			return receipt.Release{}, err
-		}
-		if _, compromised := r.regime.Directory.Compromised(h.msg.KeyID()); compromised {
-			return receipt.Release{}, x.distrust(ctx, h, r)
-		}
-		if h.item != nil && len(h.item.Hold) > 0 && bytes.Equal(h.item.Hold, r.fingerprint()) {
-			return x.same(ctx, h, r)
-		}
-		if !r.decision.Outcome().Releases() {
+		_, compromised := r.regime.Directory.Compromised(h.msg.KeyID())
+		var rel receipt.Release
+		switch {
+		// What may not be known of is answered as always, whatever else is wrong.
+		case compromised && r.decision.Outcome() != gateway.NoRecord:
+			err = x.distrust(ctx, h, r)
+		case h.item != nil && len(h.item.Hold) > 0 && bytes.Equal(h.item.Hold, r.fingerprint()):
+			rel, err = x.same(ctx, h, r)
+		case r.decision.Outcome().Releases():
+			rel, err = x.handOut(ctx, h, r)
+		default:
 			err = x.hold(ctx, h, r)
-		} else {
-			var rel receipt.Release
-			if rel, err = x.handOut(ctx, h, r); err == nil {
-				return rel, nil
-			}
 		}
 		if !errors.Is(err, store.ErrMoved) {
-			return receipt.Release{}, err
+			return rel, err
 		}
 		if h.item != nil && !x.moved(ctx, r) {
 			return receipt.Release{}, nil // another poll of the same function has it
 		}
 	}
 	return receipt.Release{}, unavailable(store.ErrMoved)
+}
+
+// look takes the decision on a message for its recipient, who must be the one
+// whom the sender addressed: a row that says otherwise is not believed.
+func (x *Exchange) look(ctx context.Context, h handout) (ruling, error) {
+	now := x.cfg.Now()
+	regime, err := x.releasing(now)
+	if err != nil {
+		return ruling{}, err
+	}
+	claims := h.msg.Claims()
+	if regime.owner(claims.Recipient(), now) != h.peer.Agency() || !slices.Contains(claims.ToRoles, h.role) ||
+		h.item != nil && (h.item.Agency != claims.Recipient() || h.item.Role != h.role) {
+		return ruling{}, fmt.Errorf("%w: mailbox item and message", ErrState)
+	}
+	if h.official.IsZero() {
+		err = regime.standing(h.peer, h.role, now)
+	} else {
+		err = regime.asking(h.official, now)
+	}
+	if err != nil {
+		return ruling{}, err
+	}
+	q, err := x.question(h, regime, now)
+	if err != nil {
+		return ruling{}, err
+	}
+	return x.rule(ctx, q)
 }
 
 // moved reports whether a version that the ruling rested on is another now.
@@ -167,10 +187,22 @@ func (x *Exchange) handOut(ctx context.Context, h handout, r ruling) (receipt.Re
 
 // same repeats what the last decision came to: nothing for an item that is
 // held; for one that was handed out and not acknowledged the same bytes again,
-// under the entry that was made then.
+// under the entry that was made then. Bytes so old that no recipient would take
+// them for the first time are made anew, with an entry of their own.
 func (x *Exchange) same(ctx context.Context, h handout, r ruling) (receipt.Release, error) {
 	if h.item.State != store.Handed {
 		return receipt.Release{}, nil
+	}
+	c, err := x.cfg.Log.Again(ctx, h.item.Entry)
+	if err != nil {
+		return receipt.Release{}, err
+	}
+	e1, err := disclosure.ParseE1(c.E1())
+	if err != nil {
+		return receipt.Release{}, err
+	}
+	if r.now.Sub(e1.Time.Time) > freshest {
+		return x.handOut(ctx, h, r)
 	}
 	view, err := redact.Apply(h.msg, r.decision)
 	if err != nil {
@@ -182,17 +214,17 @@ func (x *Exchange) same(ctx context.Context, h handout, r ruling) (receipt.Relea
 	// first stops this hand-out too.
 	_, err = x.cfg.Log.Append(ctx, store.Write{Expect: r.expect(), Change: []store.MailChange{{Mail: item}}})
 	if errors.Is(err, store.ErrMoved) {
-		return receipt.Release{}, nil
+		return receipt.Release{}, err
 	}
 	if err != nil {
 		return receipt.Release{}, appended(err)
 	}
-	c, err := x.cfg.Log.Again(ctx, item.Entry)
-	if err != nil {
-		return receipt.Release{}, err
-	}
 	return x.cfg.Binder.Release(c, view)
 }
+
+// freshest is how old a hand-out may be that is repeated: recipients take one
+// for the first time within [envelope.MaxDelivery].
+const freshest = envelope.MaxDelivery - time.Minute
 
 // hold commits an outcome without data. The item stays, and is decided again
 // when the answer would be another. For an official it returns the refusal.
@@ -208,7 +240,8 @@ func (x *Exchange) hold(ctx context.Context, h handout, r ruling) error {
 	}
 	if h.item != nil {
 		item := *h.item
-		item.State, item.Hold = store.Held, r.fingerprint()
+		// Listed again at once, but behind what was never tried.
+		item.State, item.Hold, item.Lease = store.Held, r.fingerprint(), r.now
 		w.Change = []store.MailChange{{Mail: item}}
 	}
 	x.once(&w, h, r.now)
@@ -245,7 +278,7 @@ func (x *Exchange) looser(w *store.Write, h handout, r ruling) error {
 // distrust withholds a message whose signing key is known to others than its
 // sender: it may not be the sender's. There is one entry for a mailbox item.
 func (x *Exchange) distrust(ctx context.Context, h handout, r ruling) error {
-	refused := gateway.Refuse(gateway.CodeDenied, "Nothing is released.", nil)
+	refused := gateway.Refuse(gateway.CodeDenied, "nothing is released", nil)
 	if h.item != nil && h.item.State == store.Held {
 		return nil
 	}
@@ -259,11 +292,15 @@ func (x *Exchange) distrust(ctx context.Context, h handout, r ruling) error {
 	w := store.Write{Expect: r.expect(), Entries: []store.Entry{entry}}
 	if h.item != nil {
 		item := *h.item
-		item.State, item.Hold = store.Held, nil
+		item.State, item.Hold, item.Lease = store.Held, nil, r.now
 		w.Change = []store.MailChange{{Mail: item}}
 	}
 	x.once(&w, h, r.now)
-	if _, err := x.cfg.Log.Append(ctx, w); err != nil {
+	_, err = x.cfg.Log.Append(ctx, w)
+	if errors.Is(err, store.ErrMoved) {
+		return err
+	}
+	if err != nil {
 		return appended(err)
 	}
 	if h.item != nil {
@@ -287,22 +324,31 @@ func (x *Exchange) once(w *store.Write, h handout, now time.Time) {
 // discloser, a word for the recipient that something is withheld. Nobody hears
 // of a person who is not on record.
 func (x *Exchange) tell(h handout, r ruling) ([]store.Mail, error) {
-	claims := h.msg.Claims()
-	outcome := r.decision.Outcome()
-	if h.item == nil || outcome == gateway.NoRecord {
+	claims, outcome := h.msg.Claims(), r.decision.Outcome()
+	if outcome == gateway.NoRecord {
 		return nil, nil
 	}
-	said := map[string]string{"outcome": string(outcome)}
-	if reason := shownReason(r.decision); reason != "" {
-		said["reason"] = string(reason)
+	var out []store.Mail
+	if h.item != nil {
+		said := map[string]string{"outcome": string(outcome)}
+		if reason := shownReason(r.decision); reason != "" {
+			said["reason"] = string(reason)
+		}
+		refused, err := x.cfg.Mail.Notice(relay.Box{Agency: h.item.Agency, Role: h.role}, envelope.ReleaseRefused, claims.ID, said)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, refused)
 	}
-	refused, err := x.cfg.Mail.Notice(relay.Box{Agency: h.item.Agency, Role: h.item.Role}, envelope.ReleaseRefused, claims.ID, said)
-	if err != nil || outcome != gateway.Review {
-		return []store.Mail{refused}, err
+	if outcome == gateway.Review {
+		task, err := x.cfg.Mail.Notice(relay.Box{Agency: claims.Issuer, Role: claims.FromRole}, envelope.ReviewRequested, claims.ID,
+			map[string]string{"reason": string(r.decision.Reason()), "recipient": claims.Audience, "role": string(h.role)})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, task)
 	}
-	task, err := x.cfg.Mail.Notice(relay.Box{Agency: claims.Issuer, Role: claims.FromRole}, envelope.ReviewRequested, claims.ID,
-		map[string]string{"reason": string(r.decision.Reason()), "recipient": h.item.Agency.URN(), "role": string(h.item.Role)})
-	return []store.Mail{refused, task}, err
+	return out, nil
 }
 
 // shownReason is the reason of a DENY on fields as the recipient may know it;
@@ -323,13 +369,13 @@ func shownReason(d policy.Decision) gateway.Reason {
 func refusal(d policy.Decision) error {
 	switch d.Outcome() {
 	case gateway.NoRecord:
-		return gateway.Refuse(gateway.CodeNoRecord, "There is nothing to release.", nil)
+		return gateway.Refuse(gateway.CodeNoRecord, "there is nothing to release", nil)
 	case gateway.Review:
-		return gateway.Refuse(gateway.CodeReview, "A person at the disclosing agency has to decide; a task was sent there.", nil)
+		return gateway.Refuse(gateway.CodeReview, "a person at the disclosing agency has to decide; a task was sent there", nil)
 	}
-	detail := "Nothing is released."
+	detail := "nothing is released"
 	if reason := shownReason(d); reason != "" {
-		detail += " Reason: " + string(reason) + ". A refusal between authorities can be appealed (OSL 6 kap. 7-8 §§)."
+		detail += "; reason " + string(reason) + "; a refusal between authorities can be appealed (OSL 6 kap. 7-8 §§)"
 	}
 	return gateway.Refuse(gateway.CodeDenied, detail, nil)
 }

@@ -27,24 +27,11 @@ const personStage = 9
 // a message that is decided on when it is released.
 func (x *Exchange) Request(ctx context.Context, o authn.Official) (_ Requested, err error) {
 	defer ofMachine(&err)
-	a := o.Access()
-	now := x.cfg.Now()
-	regime, err := x.releasing(now)
-	if err != nil {
-		return Requested{}, err
-	}
-	if err := regime.standing(o.Peer(), now); err != nil {
-		return Requested{}, err
-	}
-	if a.Discloser == "" || a.Message != "" {
-		return Requested{}, gateway.Refuse(gateway.CodeMalformedRequest, "A request names a discloser and no message.", nil)
-	}
-	senders := answerers(regime, a)
-	if len(senders) == 0 {
-		return Requested{}, gateway.Refuse(gateway.CodeRoute, "No function of that agency may answer this role with this type.", nil)
+	if a := o.Access(); a.Discloser == "" || a.Message != "" {
+		return Requested{}, gateway.Refuse(gateway.CodeMalformedRequest, "a request names a discloser and no message", nil)
 	}
 	for range attempts {
-		done, err := x.request(ctx, o, senders)
+		done, err := x.request(ctx, o)
 		if !errors.Is(err, store.ErrMoved) {
 			return done, err
 		}
@@ -53,10 +40,21 @@ func (x *Exchange) Request(ctx context.Context, o authn.Official) (_ Requested, 
 }
 
 // request is one attempt; ErrMoved asks for another.
-func (x *Exchange) request(ctx context.Context, o authn.Official, senders []gateway.Role) (Requested, error) {
-	a := o.Access()
+func (x *Exchange) request(ctx context.Context, o authn.Official) (Requested, error) {
+	a, now := o.Access(), x.cfg.Now()
+	regime, err := x.releasing(now)
+	if err != nil {
+		return Requested{}, err
+	}
+	if err := regime.asking(o, now); err != nil {
+		return Requested{}, err
+	}
+	senders := answerers(regime, a)
+	if len(senders) == 0 || len(regime.Directory.SealKeys(a.Discloser, now)) == 0 {
+		return Requested{}, gateway.Refuse(gateway.CodeRoute, "no function of that agency may answer this role with this type", nil)
+	}
 	q := facts.Question{Actor: facts.Actor{Agency: a.Agency}, Type: a.Type, Subject: a.Subject,
-		Discloser: facts.Discloser{Agency: a.Discloser, Role: senders[0]}, Urgency: "normal", AgenciesKnown: true, LogAvailable: true}
+		Discloser: facts.Discloser{Agency: regime.owner(a.Discloser, now), Role: senders[0]}, Urgency: "normal", AgenciesKnown: true, LogAvailable: true}
 	q.Actor.Role = a.Role
 	asked(&q, a)
 	r, err := x.rule(ctx, q)

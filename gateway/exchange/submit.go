@@ -67,6 +67,9 @@ func (x *Exchange) take(ctx context.Context, p authn.Peer, raw []byte, now time.
 	c, err := x.cfg.Log.Append(ctx, w)
 	if errors.Is(err, store.ErrDuplicate) {
 		done, err := x.known(ctx, msg) // the same message over another connection
+		if err == nil && done == nil {
+			err = gateway.Refuse(gateway.CodeDuplicate, "this jti was used before", nil)
+		}
 		return orZero(done), err
 	}
 	if errors.Is(err, store.ErrMoved) {
@@ -87,16 +90,16 @@ func (x *Exchange) addressed(r *Regime, p authn.Peer, msg envelope.Message, now 
 	claims := msg.Claims()
 	owner, ok := r.Directory.Owner(claims.Issuer, now)
 	if !ok || owner != p.Agency() {
-		return gateway.Refuse(gateway.CodeIssuer, "iss is not the agency of the client certificate, nor an alias of it.", nil)
+		return gateway.Refuse(gateway.CodeIssuer, "iss is not the agency of the client certificate, nor an alias of it", nil)
 	}
 	if claims.Gateway != x.cfg.Gateway {
-		return gateway.Refuse(gateway.CodeGateway, "cnf.kid does not name this gateway.", nil)
+		return gateway.Refuse(gateway.CodeGateway, "cnf.kid does not name this gateway", nil)
 	}
 	if !p.May(claims.FromRole) || !r.Directory.MayAct(msg.KeyID(), claims.FromRole) {
-		return gateway.Refuse(gateway.CodeRoleNotAllowed, "The system or the signing key may not act in from_role.", nil)
+		return gateway.Refuse(gateway.CodeRoleNotAllowed, "the system or the signing key may not act in from_role", nil)
 	}
 	if to := claims.Recipient(); to == "" && claims.Audience != string(x.cfg.Gateway) || to != "" && len(r.Directory.SealKeys(to, now)) == 0 {
-		return gateway.Refuse(gateway.CodeAudience, "aud names no agency that is registered to receive, nor this gateway.", nil)
+		return gateway.Refuse(gateway.CodeAudience, "aud names no agency that is registered to receive, nor this gateway", nil)
 	}
 	return nil
 }
@@ -130,7 +133,7 @@ func (x *Exchange) known(ctx context.Context, msg envelope.Message) (*Accepted, 
 		return nil, err
 	}
 	if row.Digest != msg.Digest() {
-		return nil, gateway.Refuse(gateway.CodeDuplicate, "Other bytes were taken in under this jti.", nil)
+		return nil, gateway.Refuse(gateway.CodeDuplicate, "other bytes were taken in under this jti", nil)
 	}
 	c, err := x.cfg.Log.Again(ctx, entry)
 	if err != nil {

@@ -68,8 +68,8 @@ func (x *parties) Poll(ctx context.Context, _ authn.Peer, q exchange.PollRequest
 	x.polled = q
 	x.mu.Unlock()
 	if x.poll != nil {
-		if err := x.poll(ctx); err != nil {
-			return exchange.PollAnswer{}, err
+		if err := x.poll(ctx); err != nil || ctx.Err() != nil {
+			return exchange.PollAnswer{}, err // as the exchange answers the end of a wait
 		}
 	}
 	return exchange.PollAnswer{

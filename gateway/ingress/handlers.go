@@ -3,7 +3,6 @@ package ingress
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -69,8 +68,9 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, p authn.Peer) erro
 	return s.writeJSON(w, http.StatusOK, got)
 }
 
-// await polls for as long as the caller and the limits allow. The end of the
-// wait, and the gateway's shutting down, are an empty answer.
+// await polls for as long as the caller and the limits allow. That the end of the
+// wait, or the gateway's shutting down, is an empty answer is for the exchange to
+// say: it alone knows that what was acknowledged is written.
 func (s *Server) await(r *http.Request, p authn.Peer, q exchange.PollRequest) (exchange.PollAnswer, error) {
 	limit := min(preferredWait(r.Header, s.cfg.Limits.Poll), s.cfg.Limits.MaxPoll)
 	if q.ReturnImmediately || *q.MaxEvents == 0 || limit == 0 || s.polling.Err() != nil {
@@ -84,9 +84,6 @@ func (s *Server) await(r *http.Request, p authn.Peer, q exchange.PollRequest) (e
 		defer s.metrics.polls.Dec()
 	}
 	got, err := s.cfg.Exchange.Poll(ctx, p, q)
-	if ended := ctx.Err(); ended != nil && errors.Is(err, ended) && r.Context().Err() == nil && !q.ReturnImmediately {
-		got, err = exchange.PollAnswer{}, nil
-	}
 	if got.Sets == nil {
 		got.Sets = map[string]string{} // RFC 8936, Section 2.3: always there
 	}

@@ -72,7 +72,8 @@ type Peers interface {
 type Exchange interface {
 	Submit(ctx context.Context, p authn.Peer, raw []byte) (exchange.Accepted, error)
 	// Poll waits until there is something to hand out or ctx is done; then it
-	// returns an empty answer or the error of ctx.
+	// returns an empty answer. Acknowledgements are written in any case, or there
+	// is an error.
 	Poll(ctx context.Context, p authn.Peer, q exchange.PollRequest) (exchange.PollAnswer, error)
 	Message(ctx context.Context, o authn.Official, id gateway.MessageID) (exchange.Handed, error)
 	Request(ctx context.Context, o authn.Official) (exchange.Requested, error)

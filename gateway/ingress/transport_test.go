@@ -228,7 +228,7 @@ func TestNoRecordLooksAlike(t *testing.T) {
 // TestPollWaits wants a poll that has nothing to hand out to end with an empty
 // answer after the time that the caller prefers, within the limits.
 func TestPollWaits(t *testing.T) {
-	block := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	block := func(ctx context.Context) error { <-ctx.Done(); return nil }
 	for _, tt := range []struct {
 		name, prefer, body string
 		want               time.Duration

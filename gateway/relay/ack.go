@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -28,71 +29,90 @@ type Receipts struct {
 // Empty reports whether nothing is said.
 func (q Receipts) Empty() bool { return len(q.Ack) == 0 && len(q.Failed) == 0 }
 
-// Acknowledge ends the items of the mailbox that q names, each with its entry,
-// and sends the signed receipts on to the senders. It is idempotent: what is
-// acknowledged already is left as it is. An id that was never handed out to
-// this mailbox is CodeUnknownDelivery, and nothing of q is done.
-func (r *Relay) Acknowledge(ctx context.Context, box Box, q Receipts) error {
+// Acknowledge ends the items that q names in the mailboxes of one function,
+// each with its entry, and sends the signed receipts on to the senders. A
+// function has one box for each name its agency goes by. It is idempotent: what
+// is ended already is left as it is. An id that was not the last hand-out to
+// these boxes is CodeUnknownDelivery, and nothing of q is done.
+func (r *Relay) Acknowledge(ctx context.Context, boxes []Box, q Receipts) error {
 	if q.Empty() {
 		return nil
 	}
-	ids := slices.Clone(q.Ack)
-	for id, code := range q.Failed {
+	for _, code := range q.Failed {
 		if !slices.Contains(setErrors, code) {
 			return gateway.Refuse(gateway.CodeMalformedRequest, "setErrs has an error code that RFC 8935 does not list", nil)
 		}
-		ids = append(ids, id)
 	}
-	items, err := r.cfg.Store.MailByDelivery(ctx, box.Agency, ids)
-	if err != nil {
-		return err
-	}
-	writes, arrivals, err := r.endings(ctx, box, q, ids, items)
-	if err != nil {
-		return err
-	}
-	_, errs := r.cfg.Log.AppendAll(ctx, writes)
-	for i, err := range errs {
-		// Another poll of the same function may have ended the item meanwhile;
-		// the state asked for is then the state there is.
-		if err != nil && !errors.Is(err, store.ErrMoved) {
+	for range attempts {
+		writes, err := r.endings(ctx, boxes, q)
+		if err != nil {
 			return err
 		}
-		if err == nil {
-			r.Arrived(arrivals[i])
+		moved := false
+		_, errs := r.cfg.Log.AppendAll(ctx, writes)
+		for i, err := range errs {
+			switch {
+			case err == nil:
+				r.Arrived(writes[i].Mail)
+			case errors.Is(err, store.ErrMoved):
+				moved = true // handed out again, or ended by another poll: look once more
+			default:
+				return err
+			}
+		}
+		if !moved {
+			return nil
 		}
 	}
-	return nil
+	return store.ErrMoved
 }
 
-// endings returns a write for each named item that is not ended yet, and the
-// notices each makes arrive.
-func (r *Relay) endings(ctx context.Context, box Box, q Receipts, ids []string, items []store.Mail) ([]store.Write, [][]store.Mail, error) {
-	var writes []store.Write
-	var arrivals [][]store.Mail
-	seen := map[string]bool{}
-	for _, id := range ids {
-		i := slices.IndexFunc(items, func(m store.Mail) bool { return m.Delivery == id || m.NoticeID == id })
-		if i < 0 || items[i].Role != box.Role {
-			return nil, nil, gateway.Refuse(gateway.CodeUnknownDelivery, "ack or setErrs names a delivery that was not made to this mailbox", nil)
-		}
-		item := items[i]
-		if seen[id] || item.State == store.Done || item.State == store.Refused {
-			continue
-		}
-		seen[id] = true
-		w, err := r.ending(ctx, box, item, q.Failed[id], q.Received[id])
+// attempts is how often an item is looked at again that moved meanwhile.
+const attempts = 4
+
+// endings returns a write for each named item that is not ended yet.
+func (r *Relay) endings(ctx context.Context, boxes []Box, q Receipts) ([]store.Write, error) {
+	ids := slices.Sorted(maps.Keys(q.Failed))
+	ids = slices.Compact(slices.Sorted(slices.Values(append(ids, q.Ack...))))
+	var items []store.Mail
+	for _, b := range boxes {
+		found, err := r.cfg.Store.MailByDelivery(ctx, b.Agency, ids)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		writes, arrivals = append(writes, w), append(arrivals, w.Mail)
+		for _, m := range found {
+			if m.Role == b.Role {
+				items = append(items, m)
+			}
+		}
 	}
-	return writes, arrivals, nil
+	var writes []store.Write
+	for _, id := range ids {
+		known := false
+		for _, m := range items {
+			if m.Delivery != id && m.NoticeID != id {
+				continue
+			}
+			known = true
+			if m.State == store.Done || m.State == store.Refused {
+				continue
+			}
+			w, err := r.ending(ctx, m, q.Failed[id], q.Received[id])
+			if err != nil {
+				return nil, err
+			}
+			writes = append(writes, w)
+		}
+		if !known {
+			return nil, gateway.Refuse(gateway.CodeUnknownDelivery, "ack or setErrs names a delivery that is not the last one made to this mailbox", nil)
+		}
+	}
+	return writes, nil
 }
 
 // ending is the write that ends one item: as failed with a code, or as received
 // with the recipient's token.
-func (r *Relay) ending(ctx context.Context, box Box, item store.Mail, failed, received string) (store.Write, error) {
+func (r *Relay) ending(ctx context.Context, item store.Mail, failed, received string) (store.Write, error) {
 	item.State = store.Done
 	if failed != "" {
 		item.State = store.Refused
@@ -107,7 +127,7 @@ func (r *Relay) ending(ctx context.Context, box Box, item store.Mail, failed, re
 	}
 	now := r.cfg.Now()
 	e1 := disclosure.E1{Kind: disclosure.Acknowledged, Time: disclosure.At(now), Delivery: item.Delivery, Message: item.Message,
-		Discloser: item.Issuer, Recipient: box.Agency, Role: box.Role, Type: msg.Type, Follows: []uint64{item.Entry}}
+		Discloser: item.Issuer, Recipient: item.Agency, Role: item.Role, Type: msg.Type, Follows: []uint64{item.Entry}}
 	want := envelope.MessageReceived
 	if failed != "" {
 		e1.Kind, e1.Code = disclosure.DeliveryFailed, gateway.Code(failed)

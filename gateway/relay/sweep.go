@@ -15,39 +15,43 @@ const sweepBatch = 256
 // sweep ends what has passed its time, each message with an entry and a notice
 // to its sender, and purges what no longer need be kept.
 func (r *Relay) sweep(ctx context.Context) error {
-	for {
-		items, err := r.cfg.Store.Expired(ctx, r.cfg.Now(), sweepBatch)
-		if err != nil || len(items) == 0 {
-			if err == nil {
-				err = r.purge(ctx)
-			}
-			return err
-		}
-		if err := r.expire(ctx, items); err != nil {
-			return err
-		}
-	}
-}
-
-func (r *Relay) expire(ctx context.Context, items []store.Mail) error {
-	writes := make([]store.Write, len(items))
-	for i, item := range items {
-		w, err := r.expiry(ctx, item)
+	var errs []error
+	for skip := 0; ; {
+		items, err := r.cfg.Store.Expired(ctx, r.cfg.Now(), sweepBatch+skip)
 		if err != nil {
 			return err
 		}
-		writes[i] = w
+		if len(items) <= skip {
+			return errors.Join(append(errs, r.purge(ctx))...)
+		}
+		// An item that cannot be ended stays among the longest past, and must not
+		// keep the others back.
+		failed := r.expire(ctx, items[skip:])
+		skip, errs = skip+len(failed), append(errs, failed...)
+	}
+}
+
+// expire ends items and returns an error for each that could not be.
+func (r *Relay) expire(ctx context.Context, items []store.Mail) (failed []error) {
+	var writes []store.Write
+	for _, item := range items {
+		w, err := r.expiry(ctx, item)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		writes = append(writes, w)
 	}
 	_, errs := r.cfg.Log.AppendAll(ctx, writes)
 	for i, err := range errs {
-		if err != nil && !errors.Is(err, store.ErrMoved) {
-			return err
-		}
-		if err == nil {
+		switch {
+		case err == nil:
 			r.Arrived(writes[i].Mail)
+		case !errors.Is(err, store.ErrMoved):
+			failed = append(failed, err)
 		}
 	}
-	return nil
+	return failed
 }
 
 func (r *Relay) expiry(ctx context.Context, item store.Mail) (store.Write, error) {
