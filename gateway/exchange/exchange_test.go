@@ -280,7 +280,122 @@ func TestDuplicateIdentifier(t *testing.T) {
 	}
 	_, err := m.police.Send(t.Context(), cut)
 	p, ok := errors.AsType[*client.Problem](err)
-	if !ok || p.Code != gateway.CodeDuplicate && p.Code != gateway.CodeMalformed {
+	if !ok || p.Code != gateway.CodeDuplicate {
 		t.Errorf("Send = %v, want a refusal", err)
 	}
+}
+
+// TestLateRecipient: a hand-out whose answer was lost is made anew once it is too
+// old to be received for the first time.
+func TestLateRecipient(t *testing.T) {
+	m := newMatter(t)
+	m.send(m.assessment())
+	lost := m.poll() // as if the connection had died
+	m.pass(10 * time.Minute)
+	m.town = m.again(m.town)
+	batch := m.poll()
+	if len(batch.Messages) != 1 || batch.Messages[0].Delivery() == lost.Messages[0].Delivery() {
+		t.Fatalf("%d messages after ten minutes, want the message under a new delivery id", len(batch.Messages))
+	}
+	if err := m.town.Ack(t.Context(), socialWorker, batch.Messages[0]); err != nil {
+		t.Fatal(err)
+	}
+	if got := m.kinds()[disclosure.Release]; got != 2 {
+		t.Errorf("%d releases in the log, want 2: each hand-out has its own", got)
+	}
+	m.holds()
+}
+
+// TestWithheldBarsNothing: what may not leave keeps nothing back that may, and
+// does not show.
+func TestWithheldBarsNothing(t *testing.T) {
+	m := newMatter(t)
+	known := m.person
+	m.person = gateway.NewRef() // of whom nobody has heard
+	for range 3 {
+		m.send(m.assessment())
+	}
+	m.person = known
+	m.send(m.assessment())
+	for range 2 {
+		batch, err := m.town.Poll(t.Context(), socialWorker, client.PollOptions{NoWait: true, Max: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(batch.Messages) == 1 {
+			if n := m.kinds()[disclosure.Withheld]; n != 3 {
+				t.Errorf("%d entries of what was withheld, want 3", n)
+			}
+			if b := m.poll(); len(b.Messages)+len(b.Notices) != 0 || b.More {
+				t.Errorf("%d messages, %d notices, more %v about persons not on record; want nothing", len(b.Messages), len(b.Notices), b.More)
+			}
+			m.holds()
+			return
+		}
+	}
+	t.Error("three messages about persons not on record keep back one that may leave")
+}
+
+// TestRequestIsNoMessage: the identifier of a request reads as that of nothing.
+func TestRequestIsNoMessage(t *testing.T) {
+	m := newMatter(t)
+	ask := client.Official{Role: socialWorker, User: gateway.NewRef(), Unit: "u1", Purpose: "PROTECTION", Type: "exit.info_request", Subject: m.person,
+		Fields: []string{"risk_level"}, BasisClaimed: []gateway.Basis{"OSL-12-2"}, Reason: &envelope.Reason{Code: "safety_planning", Length: 40}}
+	asked, err := m.town.Request(t.Context(), police, ask)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask.Role, ask.Fields = coordinator, []string{"risk_level"}
+	_, err = m.police.Read(t.Context(), asked.ID, ask)
+	if p, ok := errors.AsType[*client.Problem](err); !ok || p.Code != gateway.CodeNoRecord {
+		t.Errorf("reading a request as a message: %v, want %s", err, gateway.CodeNoRecord)
+	}
+	_, err = m.town.Request(t.Context(), "region:99", ask)
+	if err == nil {
+		t.Error("a request to an agency that is not registered was taken in")
+	}
+	m.holds()
+}
+
+// TestAnswer: an official asks another agency, the request reaches the
+// discloser's mailbox, and the answer is decided as the request says.
+func TestAnswer(t *testing.T) {
+	m := newMatter(t)
+	user := gateway.NewRef()
+	m.state(m.town, socialWorker, "exit.user_assignment", map[gateway.Field]any{"user": user, "assigned": true, "coi": false, "read_elsewhere": false})
+	asked, err := m.town.Request(t.Context(), police, client.Official{Role: socialWorker, User: user, Unit: "u1", Purpose: "PROTECTION",
+		Type: "exit.info_request", Subject: m.person, Fields: []string{"risk_level", "threat_source_summary"}, BasisClaimed: []gateway.Basis{"OSL-12-2"},
+		Reason: &envelope.Reason{Code: "safety_planning", Length: 40}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	box, err := m.police.Poll(t.Context(), coordinator, client.PollOptions{NoWait: true})
+	if err != nil || len(box.Notices) != 1 || box.Notices[0].Type != envelope.InfoRequested || box.Notices[0].Message != asked.ID {
+		t.Fatalf("the discloser's mailbox has %v, %v; want the request", box.Notices, err)
+	}
+	answer := func(purpose gateway.Purpose) {
+		t.Helper()
+		token, err := m.police.Seal(t.Context(), client.Draft{Type: "exit.info_request", From: coordinator, To: town, ToRoles: []gateway.Role{socialWorker},
+			ReplyTo: asked.ID, Purpose: purpose, Case: m.ref, Subject: m.person, BasisClaimed: []gateway.Basis{"OSL-12-2"},
+			Fields: []string{"risk_level", "threat_source_summary"}, Reason: &envelope.Reason{Code: "safety_planning", Length: 40},
+			Values: values(t, map[gateway.Field]any{"risk_level": 3, "threat_source_summary": "CANARY"})})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.send(token)
+	}
+	answer("EXIT_SUPPORT") // not what was asked for: decided as sent unasked, on which the consent says nothing
+	if n := len(m.poll().Messages); n != 0 {
+		t.Errorf("%d messages for another purpose than asked, want 0", n)
+	}
+	answer("PROTECTION")
+	batch := m.poll()
+	if len(batch.Messages) != 1 {
+		t.Fatalf("%d answers, want 1", len(batch.Messages))
+	}
+	rel := batch.Messages[0].Release()
+	if want := map[gateway.Field]gateway.Basis{"risk_level": "OSL-12-2"}; !cmp.Equal(rel.Allowed, want) {
+		t.Errorf("allowed %v, want %v", rel.Allowed, want)
+	}
+	m.holds()
 }
