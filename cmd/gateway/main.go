@@ -80,7 +80,8 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		debug.SetMemoryLimit(160 << 20)
 	}
 	logger := slog.New(slog.NewJSONHandler(stderr, nil))
-	secret, err := cfg.secrets()
+	report := func(err error) { logger.Warn("a changed file was not taken; what was in force stays", "err", err) }
+	secret, err := cfg.secrets(report)
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,6 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	report := func(err error) { logger.Warn("a changed file was not taken; what was in force stays", "err", err) }
 	watcher, err := directory.NewWatcher(ctx, directory.Config{Path: cfg.Directory, Last: filepath.Join(cfg.State, "directory.json"),
 		Registrars: pin.Registrars, Admit: x.Register, Report: report})
 	if err != nil {
@@ -198,7 +198,9 @@ type secrets struct {
 	authorities *keys.Pool
 }
 
-func (c config) secrets() (s secrets, err error) {
+// secrets loads the gateway's keys; report is told of certificates that were
+// renewed and do not hold.
+func (c config) secrets(report func(error)) (s secrets, err error) {
 	key, err := keys.LoadEC(c.Keys.Release)
 	if err != nil {
 		return s, fmt.Errorf("loading release key: %w", err)
@@ -219,10 +221,10 @@ func (c config) secrets() (s secrets, err error) {
 	if s.ring, err = keys.OpenRing(filepath.Join(c.State, "ring"), kek); err != nil {
 		return s, err
 	}
-	if s.tls, err = keys.NewPair(keys.PairConfig{Certificate: c.TLS.Certificate, Key: c.TLS.Key}); err != nil {
+	if s.tls, err = keys.NewPair(keys.PairConfig{Certificate: c.TLS.Certificate, Key: c.TLS.Key, Report: report}); err != nil {
 		return s, err
 	}
-	s.authorities, err = keys.NewPool(c.TLS.Authorities, nil)
+	s.authorities, err = keys.NewPool(c.TLS.Authorities, report)
 	return s, err
 }
 

@@ -62,10 +62,14 @@ func (r *request) carry(raw string) {
 	r.token, r.key = takeApart(r, raw), r.s.key(r, policeExit, envelope.UseMessage)
 }
 
-// read is a social worker's reading of the message that good requests sent.
-func read(r *request) {
+// read is a social worker's reading of a message.
+func read(r *request) { r.readOf(firstMessage(r)) }
+
+// readOf reads the message with an id.
+func (r *request) readOf(id gateway.MessageID) {
+	r.Helper()
 	a := access(r)
-	a.Message = firstMessage(r)
+	a.Message = id
 	r.method, r.path, r.inHeader = http.MethodGet, "/v1/messages/"+string(a.Message), true
 	r.access(a)
 }
