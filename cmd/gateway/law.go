@@ -76,9 +76,16 @@ func (l *legislation) load(ctx context.Context) error {
 	if err := l.exchange.Enact(ctx, law, bundle.Approvals, next, approved); err != nil {
 		return err
 	}
-	l.raw, l.active = raw, next
-	return l.keep()
+	l.active = next
+	if err := l.keep(); err != nil {
+		return fmt.Errorf("%w: %w", errKept, err) // and again at the next look
+	}
+	l.raw = raw
+	return nil
 }
+
+// errKept says that a policy is in force and could not be written down as such.
+var errKept = errors.New("policy is in force, but was not kept for the next start")
 
 // remember reads what was in force when the gateway last ran.
 func (l *legislation) remember() error {
@@ -109,7 +116,11 @@ func (l *legislation) keep() error {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return nil
+	dir, err := os.Open(filepath.Dir(l.last))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // run looks for a new policy every second until ctx is done.
@@ -126,7 +137,9 @@ func (l *legislation) run(ctx context.Context, report func(error)) error {
 		err := l.load(ctx)
 		if err != nil && err.Error() != told {
 			report(err)
-			l.exchange.PolicyRefused(ctx)
+			if !errors.Is(err, errKept) {
+				l.exchange.PolicyRefused(ctx)
+			}
 		}
 		told = ""
 		if err != nil {

@@ -31,6 +31,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -47,6 +48,7 @@ import (
 	"sluss/gateway/keys"
 	"sluss/gateway/receipt"
 	"sluss/gateway/relay"
+	"sluss/gateway/store"
 	"sluss/gateway/store/sqlite"
 )
 
@@ -67,18 +69,13 @@ func main() {
 var errUsage = errors.New("usage")
 
 // run builds the gateway from the inside out, serves until ctx is done and then
-// drains. It is the only function that knows every concrete type.
-func run(ctx context.Context, args []string, stderr io.Writer) error {
+// drains. It and what it calls here are all that knows every concrete type.
+func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	cfg, pin, err := flags(args, stderr)
 	if err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		// A request's garbage is large beside what lives: at Go's default every
-		// fourth cycle of the processor went into collecting it.
-		debug.SetGCPercent(300)
-		debug.SetMemoryLimit(160 << 20)
-	}
+	lessGarbageCollection()
 	logger := slog.New(slog.NewJSONHandler(stderr, nil))
 	report := func(err error) { logger.Warn("a changed file was not taken; what was in force stays", "err", err) }
 	secret, err := cfg.secrets(report)
@@ -96,27 +93,14 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 		return err
 	}
 	// The log outlives the requests that append to it, so it is stopped last.
-	logCtx, stopLog := context.WithCancel(context.WithoutCancel(ctx))
+	logCtx, stopLog := context.WithCancelCause(context.WithoutCancel(ctx))
 	logDone := make(chan error, 1)
 	go func() { logDone <- log.Run(logCtx) }()
-	defer func() { stopLog(); <-logDone }()
-
-	var x *exchange.Exchange
-	register, err := facts.New(facts.Config{Store: db, Ring: secret.ring, Tables: func() *facts.Tables { return x.Tables() }})
-	if err != nil {
-		return err
-	}
-	mail, err := relay.New(relay.Config{Gateway: gateway.ID(cfg.Gateway), Store: db, Log: log, Sealer: secret.ring, Signer: secret.release,
-		Keys: func() envelope.Keys { return x.Registry() }, Keep: func() []gateway.MessageType { return x.Kept() }, Logger: logger})
-	if err != nil {
-		return err
-	}
-	binder, err := receipt.New(secret.release)
-	if err != nil {
-		return err
-	}
-	x, err = exchange.New(exchange.Config{Gateway: gateway.ID(cfg.Gateway), Facts: register, Log: log, Store: db, AtRest: secret.ring,
-		Mail: mail, Binder: binder, Logger: logger})
+	defer func() {
+		stopLog(errDrained)
+		err = errors.Join(err, unless(<-logDone, "disclosure log"))
+	}()
+	x, mail, err := cfg.exchange(db, log, secret, logger)
 	if err != nil {
 		return err
 	}
@@ -135,25 +119,76 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	edge, err := cfg.edge(ctx, peers, x, log, logger, laws)
+	edge, err := cfg.edge(peers, x, log, logger, laws)
 	if err != nil {
 		return err
 	}
 	logger.Info("gateway ready", "listen", cfg.Listen, "operations", cfg.Operations)
-	g, gctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return edge.Run(gctx) })
-	g.Go(func() error { return mail.Run(gctx) })
-	g.Go(func() error { return x.Run(gctx) })
-	g.Go(func() error { return watcher.Run(gctx) })
-	g.Go(func() error { return laws.run(gctx, report) })
-	g.Go(func() error { return secret.tls.Run(gctx) })
-	g.Go(func() error { return secret.authorities.Run(gctx) })
-	g.Go(func() error { return watchLog(gctx, logDone) })
-	if err := g.Wait(); err != nil && ctx.Err() == nil {
-		return err
+	err = serve(ctx, edge, func(ctx context.Context) error { return watchLog(ctx, logDone) },
+		func(ctx context.Context) error { return watchStore(ctx, log) }, mail.Run, x.Run, watcher.Run,
+		func(ctx context.Context) error { return laws.run(ctx, report) }, secret.tls.Run, secret.authorities.Run)
+	if err == nil {
+		logger.Info("gateway drained")
 	}
-	logger.Info("gateway drained")
-	return nil
+	return err
+}
+
+// exchange builds what carries exchanges out over a store and a log.
+func (c config) exchange(db *sqlite.Store, log *disclosure.Log, secret secrets, logger *slog.Logger) (x *exchange.Exchange, mail *relay.Relay, err error) {
+	register, err := facts.New(facts.Config{Store: db, Ring: secret.ring, Tables: func() *facts.Tables { return x.Tables() }})
+	if err != nil {
+		return nil, nil, err
+	}
+	mail, err = relay.New(relay.Config{Gateway: gateway.ID(c.Gateway), Store: db, Log: log, Sealer: secret.ring, Signer: secret.release,
+		Keys: func() envelope.Keys { return x.Registry() }, Keep: func() []gateway.MessageType { return x.Kept() }, Logger: logger})
+	if err != nil {
+		return nil, nil, err
+	}
+	binder, err := receipt.New(secret.release)
+	if err != nil {
+		return nil, nil, err
+	}
+	x, err = exchange.New(exchange.Config{Gateway: gateway.ID(c.Gateway), Facts: register, Log: log, Store: db, AtRest: secret.ring,
+		Mail: mail, Binder: binder, Logger: logger})
+	return x, mail, err
+}
+
+// serve serves until ctx is done and the edge has drained, or until one of the
+// tasks has failed. The tasks end after the edge, which needs them.
+func serve(ctx context.Context, edge *ingress.Server, tasks ...func(context.Context) error) error {
+	taskCtx, stopTasks := context.WithCancelCause(context.WithoutCancel(ctx))
+	g, failed := errgroup.WithContext(taskCtx)
+	for _, task := range tasks {
+		g.Go(func() error { return task(failed) })
+	}
+	edgeCtx, stopEdge := context.WithCancel(ctx)
+	defer stopEdge()
+	defer context.AfterFunc(failed, stopEdge)()
+	err := edge.Run(edgeCtx)
+	stopTasks(errDrained)
+	return errors.Join(unless(err, "draining"), unless(g.Wait(), "gateway"))
+}
+
+// errDrained is why tasks are stopped when all is well.
+var errDrained = errors.New("drained")
+
+// unless returns err with what it concerns, unless it only says that something
+// was told to stop.
+func unless(err error, what string) error {
+	if err == nil || errors.Is(err, errDrained) || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+// lessGarbageCollection trades memory for time, within bounds, unless the
+// environment says otherwise: a request's garbage is large beside what lives, and
+// at Go's default every fourth cycle of the processor went into collecting it.
+func lessGarbageCollection() {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetGCPercent(300)
+		debug.SetMemoryLimit(160 << 20)
+	}
 }
 
 // watchLog ends the gateway when its log has stopped: without a log nothing may
@@ -165,6 +200,23 @@ func watchLog(ctx context.Context, done chan error) error {
 	case err := <-done:
 		done <- err // for whoever waits for the end
 		return fmt.Errorf("disclosure log stopped: %w", err)
+	}
+}
+
+// watchStore ends the gateway when its store takes no more writes after a commit
+// of which nobody knows the result: opened again it knows.
+func watchStore(ctx context.Context, log *disclosure.Log) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+		if err := log.Healthy(); errors.Is(err, sqlite.ErrStopped) || errors.Is(err, store.ErrUnknown) {
+			return fmt.Errorf("store has to be opened again: %w", err)
+		}
 	}
 }
 
@@ -229,7 +281,7 @@ func (c config) secrets(report func(error)) (s secrets, err error) {
 }
 
 // edge builds the HTTPS edge on listeners that are open when it returns.
-func (c config) edge(ctx context.Context, peers *authn.Authenticator, x *exchange.Exchange, log *disclosure.Log, logger *slog.Logger, laws *legislation) (*ingress.Server, error) {
+func (c config) edge(peers *authn.Authenticator, x *exchange.Exchange, log *disclosure.Log, logger *slog.Logger, laws *legislation) (*ingress.Server, error) {
 	agencies, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, err
@@ -241,7 +293,7 @@ func (c config) edge(ctx context.Context, peers *authn.Authenticator, x *exchang
 	metrics := prometheus.NewRegistry()
 	edge, err := ingress.New(ingress.Config{Peers: peers, Exchange: x, Tree: log, Published: x, Agencies: agencies, Operations: operations,
 		TLS: peers.TLS(), Gatherer: metrics, Log: logger, Limits: ingress.Limits{Rate: c.RequestsPerSecond, Burst: int(2 * c.RequestsPerSecond)},
-		Ready:  func(context.Context) error { _, err := x.InForce(); return err },
+		Ready:  func(context.Context) error { _, err := x.InForce(); return errors.Join(err, log.Healthy()) },
 		Reload: func(ctx context.Context) error { return laws.load(ctx) }})
 	if err != nil {
 		return nil, err

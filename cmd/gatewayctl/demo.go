@@ -51,7 +51,7 @@ press Ctrl-C, and you are told what to try.`,
 			}
 			defer w.Stop()
 			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "a world of %s, and a gateway that serves it (process %d), after %.1f s\n", "agencies, registrars and officers", w.Pid(), time.Since(begun).Seconds())
+			fmt.Fprintf(out, "a world of agencies, registrars and officers, and a gateway that serves it (process %d), after %.1f s\n", w.Pid(), time.Since(begun).Seconds())
 			if keep {
 				return stay(cmd, w)
 			}

@@ -76,13 +76,7 @@ func (l *logSource) open(ctx context.Context, place string) (disclosure.Source, 
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("reading the last checkpoint: %w", err)
 	}
-	if _, err := os.Stat(place); err != nil {
-		return nil, nil, nil, err
-	}
-	db, err := sqlite.Open(ctx, sqlite.Config{Dir: place, Reserve: -1})
-	if errors.Is(err, sqlite.ErrLocked) {
-		err = fmt.Errorf("%w: stop the gateway, or verify over its URL", err)
-	}
+	db, err := sqlite.View(ctx, place)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -102,8 +96,8 @@ func logVerifyCommand() *cobra.Command {
 		Short: "Verify the whole log: checkpoint, tree, tiles; from a directory the entries as well",
 		Long: `Verify reads a whole log and verifies it: the checkpoint's signature, that the
 leaves make its root (RFC 9162, Section 2.1), that every tile is what the leaves
-make. From a data directory it also compares every entry with its leaf, so that
-one altered byte shows. A gateway that runs is verified over its URL.`,
+make. From a data directory, which is only read, it also compares every entry
+with its leaf and every row with its entry, so that one altered byte shows.`,
 		Example: `  gatewayctl log verify --pins world/gateway/pins.json world/gateway/data
   gatewayctl log verify --pins pins.json --client client.json https://localhost:8443`,
 		Args: operands(cobra.ExactArgs(1)),

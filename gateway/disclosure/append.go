@@ -255,6 +255,7 @@ func (l *Log) commit(batch []*request) error {
 		done, err = l.sign(grown)
 	}
 	l.metrics.batch(len(batch), time.Since(begun), err)
+	l.ill.Store(nil)
 	if err != nil {
 		return l.failed(ctx, batch, err)
 	}
@@ -268,6 +269,7 @@ func (l *Log) commit(batch []*request) error {
 // reads the head again, so that who looks the rows up can have their proof. Its
 // error means that the log must stop.
 func (l *Log) failed(ctx context.Context, batch []*request, err error) error {
+	l.ill.Store(&err)
 	stop := err
 	if !distrusts(err) {
 		stop = l.reload(ctx)
@@ -279,6 +281,16 @@ func (l *Log) failed(ctx context.Context, batch []*request, err error) error {
 		return stop
 	}
 	return nil // if reloading went wrong: the next commit compares the heads
+}
+
+// Healthy returns nil if the last commit went well, and otherwise its error: a
+// log whose store takes no more writes lets nothing leave, and its process has to
+// start anew.
+func (l *Log) Healthy() error {
+	if err := l.ill.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // distrusts reports whether err says that the stored log is not to be trusted.

@@ -102,6 +102,7 @@ type Log struct {
 
 	latest    atomic.Pointer[signed] // the last commit's
 	published atomic.Pointer[signed]
+	ill       atomic.Pointer[error] // of the last commit; nil when it went well
 }
 
 // signed is a head with its checkpoint.

@@ -60,6 +60,13 @@ func (r *refusals) single(p authn.Peer, code gateway.Code, now time.Time) bool {
 	return false
 }
 
+// add counts refusals that were counted before.
+func (r *refusals) add(c cause, n int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.counted[c] += n
+}
+
 // take returns what was counted since the last time.
 func (r *refusals) take() map[cause]int64 {
 	r.mu.Lock()
@@ -104,14 +111,16 @@ func (x *Exchange) Run(ctx context.Context) error {
 
 func (x *Exchange) count(ctx context.Context) {
 	for c, n := range x.refusals.take() {
-		x.record(ctx, disclosure.E1{Kind: disclosure.RefusalsCounted, Time: disclosure.At(x.cfg.Now()), Discloser: c.agency, Code: c.code, Count: n},
-			disclosure.E2{Retention: disclosure.Short})
+		if !x.record(ctx, disclosure.E1{Kind: disclosure.RefusalsCounted, Time: disclosure.At(x.cfg.Now()), Discloser: c.agency, Code: c.code, Count: n},
+			disclosure.E2{Retention: disclosure.Short}) {
+			x.refusals.add(c, n) // and again the next time
+		}
 	}
 }
 
 // record appends an entry that nothing waits for. Nothing was released, so a log
-// that cannot be written is only told to the operator.
-func (x *Exchange) record(ctx context.Context, e1 disclosure.E1, e2 disclosure.E2) {
+// that cannot be written is only told to the operator, and the caller.
+func (x *Exchange) record(ctx context.Context, e1 disclosure.E1, e2 disclosure.E2) bool {
 	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
 	if err == nil {
 		_, err = x.cfg.Log.Append(ctx, store.Write{Entries: []store.Entry{entry}})
@@ -119,4 +128,5 @@ func (x *Exchange) record(ctx context.Context, e1 disclosure.E1, e2 disclosure.E
 	if err != nil {
 		x.cfg.Logger.ErrorContext(ctx, "refusal not recorded", "err", err)
 	}
+	return err == nil
 }

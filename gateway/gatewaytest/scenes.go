@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"sluss/gateway"
@@ -36,6 +37,7 @@ func (s *story) threatAssessment(ctx context.Context) error {
 	}
 	m := b.Messages[0]
 	s.show(m, socialWorker)
+	s.released = m.Receipt().Entry
 	if err := exactly(m,
 		all("OSL-12-2", "assessment_id", "assessed_at", "valid_until", "method", "risk_level", "protection_recommendation", "safety_instructions", "contact_officer"),
 		reasons(map[gateway.Reason][]gateway.Field{
@@ -224,10 +226,11 @@ func (s *story) logHolds(ctx context.Context) error {
 		return err
 	}
 	out, err = verify()
-	if err == nil {
-		return wrong("the log verifies although a byte of an entry was altered")
+	if err == nil || !strings.Contains(out, "entry "+strconv.FormatUint(s.released, 10)) {
+		return wrong("a byte of entry %d was altered, and the verification says: %s", s.released, out)
 	}
-	s.say("after one byte was altered: %s", lastLine(out))
+	finding, _, _ := strings.Cut(out, "\n")
+	s.say("after one byte was altered: %s", finding)
 	return nil
 }
 

@@ -50,6 +50,7 @@ type story struct {
 	person, matter, consent gateway.Ref
 	assessment              gateway.MessageID // the first threat assessment
 	transition              gateway.MessageID
+	released                uint64 // the entry of the first release
 }
 
 // Play tells the story of one person who leaves, over real sockets, and
