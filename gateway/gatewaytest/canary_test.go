@@ -128,6 +128,7 @@ func searchWorld(t *testing.T, w *gatewaytest.World) {
 // TestCanaryIsFound plants the canary in each spelling and wants the search to
 // find it, and nothing where there is none.
 func TestCanaryIsFound(t *testing.T) {
+	t.Parallel()
 	enc := base64.StdEncoding.EncodeToString
 	planted := map[string]string{
 		"plain":       "x" + canary + "y",
@@ -161,6 +162,7 @@ func TestCanaryIsFound(t *testing.T) {
 // TestStoryLeavesNoCanary plays the story, in whose every value the canary
 // stands, and wants it nowhere but where recipients open it.
 func TestStoryLeavesNoCanary(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	start(t, w)
 	metrics := watchMetrics(t, w)

@@ -25,6 +25,7 @@ import (
 // and nothing leaves, nothing that was acknowledged is lost, and when there is
 // room again it goes on by itself.
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	data := filepath.Join(w.Dir, "gateway", "data")
 	mount(t, data, "size=24m")
@@ -186,6 +187,7 @@ func readOnly(t *testing.T, dir string, yes bool) {
 // so and ends, or goes on without what it would have to write, and changes
 // nothing there.
 func TestReadOnly(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"data", "state"} {
 		t.Run(name, func(t *testing.T) {
 			w := asNobody(t)
@@ -244,6 +246,7 @@ func files(t *testing.T, dir string) string {
 // a gateway that runs: what would need a new file there is not taken in, and
 // what was taken in stays.
 func TestReadOnlyMeanwhile(t *testing.T) {
+	t.Parallel()
 	w := asNobody(t)
 	start(t, w)
 	s := withCast(t, w)
@@ -265,11 +268,12 @@ func TestReadOnlyMeanwhile(t *testing.T) {
 // clock, as after a clock that went back: until the clock is within a minute
 // nothing is taken in, and then it goes on.
 func TestClockGoesBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	start(t, w)
 	s := withCast(t, w)
 	stop(t, w)
-	s.ahead(t, 66*time.Second)
+	s.ahead(t, 70*time.Second)
 	start(t, w)
 	a := s.hand(t)
 	if a.status != 503 || a.code != gateway.CodeUnavailable {
@@ -283,7 +287,7 @@ func TestClockGoesBack(t *testing.T) {
 	if !live(w) {
 		t.Fatal("the process has ended")
 	}
-	for end := time.Now().Add(30 * time.Second); a.status != 202 && time.Now().Before(end); time.Sleep(250 * time.Millisecond) {
+	for end := time.Now().Add(60 * time.Second); a.status != 202 && time.Now().Before(end); time.Sleep(250 * time.Millisecond) {
 		a = s.hand(t)
 	}
 	if a.status != 202 {

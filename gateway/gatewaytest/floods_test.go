@@ -11,6 +11,7 @@ import (
 // TestExcessIsCounted floods the gateway with refusals of one system: some get
 // an entry each, the others stand in one entry with their number.
 func TestExcessIsCounted(t *testing.T) {
+	t.Parallel()
 	const n = 100
 	s := &stage{World: newWorld(t)}
 	start(t, s.World)
@@ -57,6 +58,7 @@ func kindsIn(t *testing.T, db *sqlite.Store) map[disclosure.Kind]int {
 // TestRate floods the gateway with requests of one system: it is told to wait,
 // which has one entry, and others are served meanwhile.
 func TestRate(t *testing.T) {
+	t.Parallel()
 	s := &stage{World: newWorld(t)}
 	if err := s.Configure(map[string]any{"requests_per_second": 1}); err != nil {
 		t.Fatal(err)

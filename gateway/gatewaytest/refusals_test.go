@@ -2,6 +2,7 @@ package gatewaytest_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -27,7 +28,8 @@ type outcome struct {
 	alert  uint8 // of TLS; then nothing else
 	status int
 	code   gateway.Code
-	quiet  bool // no entry: it was nobody whom the directory knows
+	quiet  bool         // no entry: it was nobody whom the directory knows
+	logged gateway.Code // in the entry, when the caller is told another
 }
 
 func refused(status int, code gateway.Code) outcome { return outcome{status: status, code: code} }
@@ -59,6 +61,7 @@ type book struct {
 // serving; and in the end nothing of it is stored but an entry of each refusal
 // that a known agency caused.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	s := newStage(t)
 	b := &book{map[gateway.MessageID]string{}, map[gateway.MessageID]string{}, map[cause]int64{}}
 	s.revoke(t, revokedSystem)
@@ -80,9 +83,12 @@ func TestRefusals(t *testing.T) {
 	}
 	t.Run("the same bytes again", func(t *testing.T) { b.again(t, s) })
 	t.Run("good at last", func(t *testing.T) { b.taken[s.exchange(t)] = "the exchange at last" })
-	stop(t, s.World)
+	metrics, err := s.Metrics()
+	if at := findCanary([]byte(metrics)); err != nil || at != "" {
+		t.Errorf("the metrics have the canary, %s; %v", at, err)
+	}
+	t.Run("files", func(t *testing.T) { s.verified(t) })
 	t.Run("store", func(t *testing.T) { b.check(t, s) })
-	t.Run("canary", func(t *testing.T) { searchWorld(t, s.World) })
 }
 
 // check sends one spoiled request.
@@ -113,7 +119,7 @@ func (tt row) check(t *testing.T, s *stage, b *book) {
 		t.Error("the process does not serve any more")
 	}
 	if !tt.want.quiet {
-		b.entries[cause{r.by.agency, tt.want.code}]++
+		b.entries[cause{r.by.agency, cmp.Or(tt.want.logged, tt.want.code)}]++
 	}
 	if a.status/100 == 2 {
 		b.keep(r, a)
