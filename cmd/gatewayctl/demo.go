@@ -67,16 +67,35 @@ press Ctrl-C, and you are told what to try.`,
 	return cmd
 }
 
-// stay keeps the gateway running until the command is interrupted.
+// stay puts a person on record, writes a draft of a message about that person
+// and keeps the gateway running until the command is interrupted.
 func stay(cmd *cobra.Command, w *gatewaytest.World) error {
+	m, err := gatewaytest.NewMatter(cmd.Context(), w, "municipality:0180")
+	if err != nil {
+		return err
+	}
+	draft, err := m.Draft()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(w.Dir, "threat.json"), draft, 0o600); err != nil {
+		return err
+	}
 	fmt.Fprintf(cmd.OutOrStdout(), `
-The gateway runs until you press Ctrl-C. In another terminal:
+A person is on record at municipality:0180, with a consent under which the police
+may tell it of threats; $W/threat.json is the draft of a message. The gateway runs
+until you press Ctrl-C. In another terminal:
 
   W=%s
-  bin/gatewayctl message poll --config $W/agencies/municipality-0180/exit/client.json --role municipality.social_worker
-  bin/gatewayctl log verify --pins $W/gateway/pins.json --client $W/agencies/police/exit/client.json https://%s
+  POLICE=$W/agencies/police/exit/client.json
+  TOWN=$W/agencies/municipality-0180/exit/client.json
+
+  less $W/threat.json
+  bin/gatewayctl message seal --config $POLICE < $W/threat.json > $W/threat.sd-jwt
+  bin/gatewayctl message send --config $POLICE < $W/threat.sd-jwt
+  bin/gatewayctl message poll --config $TOWN --role municipality.social_worker
+  bin/gatewayctl log verify --pins $W/gateway/pins.json --client $POLICE https://%s
   curl http://%s/metrics
-  less $W/README
 `, w.Dir, w.Agencies, w.Operations)
 	<-cmd.Context().Done()
 	return nil

@@ -2,6 +2,7 @@ package gatewaytest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -40,6 +41,32 @@ func (m *Matter) Seal(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	return m.police.Seal(ctx, d)
+}
+
+// State makes a statement of the police about the person, under a sequence
+// number that rises, which changes no decision: that there is no elevated threat.
+func (m *Matter) State(ctx context.Context, seq int64) ([]byte, error) {
+	values, err := payloads(map[gateway.Field]any{"elevated_threat": false, "seq": seq})
+	if err != nil {
+		return nil, err
+	}
+	return m.police.State(ctx, client.Draft{Type: "exit.person_attributes", From: coordinator, Purpose: "EXIT_SUPPORT",
+		Case: m.ref, Subject: m.person, Values: values})
+}
+
+// Draft returns the same as a draft for "gatewayctl message seal".
+func (m *Matter) Draft() ([]byte, error) {
+	s := &story{day: m.day, person: m.person, matter: m.ref, home: m.Town}
+	d, err := s.assessmentDraft()
+	if err != nil {
+		return nil, err
+	}
+	data := map[gateway.Field]json.RawMessage{}
+	for f, v := range d.Values {
+		data[f] = v.Bytes()
+	}
+	return json.MarshalIndent(map[string]any{"type": d.Type, "aud": d.To, "to_roles": d.ToRoles, "from_role": d.From, "purpose": d.Purpose,
+		"txn": d.Case, "sub_ref": d.Subject, "fields": d.Fields, "basis_claimed": d.BasisClaimed, "data": data}, "", "  ")
 }
 
 // quiet is where a story goes that nobody listens to.
