@@ -44,6 +44,7 @@ type CrashReport struct {
 	Kills        int      `json:"kills"`
 	Starting     int      `json:"kills_while_starting"`
 	Acknowledged int      `json:"messages_acknowledged"`
+	Stated       int      `json:"statements_acknowledged"`
 	Again        int      `json:"receipts_given_again"`
 	Releases     int      `json:"releases"`
 	Redelivered  int      `json:"releases_handed_out_again"`
@@ -60,8 +61,8 @@ type CrashReport struct {
 
 // Print writes the report for a person.
 func (r CrashReport) Print(out io.Writer) {
-	fmt.Fprintf(out, "seed %d: %d kills (%d while starting), %d messages acknowledged, %d receipts given again, %d releases (%d handed out again), %d acknowledged by their recipients\n",
-		r.Seed, r.Kills, r.Starting, r.Acknowledged, r.Again, r.Releases, r.Redelivered, r.Received)
+	fmt.Fprintf(out, "seed %d: %d kills (%d while starting), %d messages and %d statements acknowledged, %d receipts given again, %d releases (%d handed out again), %d acknowledged by their recipients\n",
+		r.Seed, r.Kills, r.Starting, r.Acknowledged, r.Stated, r.Again, r.Releases, r.Redelivered, r.Received)
 	fmt.Fprintf(out, "%d log entries, %d audits; start to ready %.2f s (median), %.2f s (slowest); %.0f s in all\n",
 		r.Entries, r.Audits, r.StartMedian, r.StartSlowest, r.Seconds)
 	fmt.Fprintf(out, "lost %d, unlogged %d, findings %d\n", r.Lost, r.Unlogged, len(r.Findings))
@@ -72,7 +73,8 @@ func (r CrashReport) Print(out io.Writer) {
 
 // Crash kills the gateway of w at random moments under load (SIGKILL), starts
 // it again, and lets the clients go on with what they were doing: the police
-// send to [CrashTowns] municipalities, whose functions collect and acknowledge.
+// state facts about a person at each of [CrashTowns] municipalities and send
+// messages about that person, which functions there collect and acknowledge.
 // What each client was told is kept and compared with what is on the disk: no
 // release without an entry, nothing acknowledged lost, every receipt verifies,
 // every table is sound. The gateway must not run; when Crash returns it has
@@ -85,7 +87,7 @@ func Crash(ctx context.Context, w *World, o CrashOptions, out io.Writer) (CrashR
 	}
 	defer w.Kill()
 	l := r.load(ctx)
-	for kill := 1; kill <= r.o.Kills && err == nil; kill++ {
+	for kill := 1; kill <= r.o.Kills && err == nil && r.sound(); kill++ {
 		if err = r.kill(ctx, kill); err == nil && kill%10 == 0 {
 			fmt.Fprintf(out, "%d kills, %s\n", kill, r.books.progress())
 		}
@@ -93,17 +95,14 @@ func Crash(ctx context.Context, w *World, o CrashOptions, out io.Writer) (CrashR
 	if err != nil {
 		l.cancel() // nobody is there to answer
 	}
-	err = errors.Join(err, l.finish(ctx, err == nil && !r.o.Hasty))
+	err = errors.Join(err, l.finish(ctx, err == nil && r.sound() && !r.o.Hasty))
 	if err == nil {
 		err = w.Stop()
 	}
 	if err == nil {
 		err = r.check(ctx, w.data())
 	}
-	if err != nil {
-		return r.report, err
-	}
-	return r.sum()
+	return r.sum(err)
 }
 
 // crashRun is one run.
@@ -137,6 +136,14 @@ func newCrashRun(ctx context.Context, w *World, o CrashOptions) (*crashRun, erro
 		r.towns = append(r.towns, m)
 	}
 	return r, nil
+}
+
+// sound reports whether nothing has been found yet; the first finding ends the
+// run.
+func (r *crashRun) sound() bool {
+	r.books.mu.Lock()
+	defer r.books.mu.Unlock()
+	return len(r.books.findings)+len(r.report.Findings) == 0
 }
 
 // chance returns a source of random numbers of its own for each use of a seed.
@@ -209,25 +216,29 @@ func (r *crashRun) checkCopy(ctx context.Context) error {
 	return r.check(ctx, dir)
 }
 
-// check audits what is in the directory of a database. The first findings end the run.
+// check audits what is in the directory of a database.
 func (r *crashRun) check(ctx context.Context, data string) error {
 	v, err := r.w.audit(ctx, r.books, data)
 	r.report.Audits++
 	r.report.Entries, r.report.Lost, r.report.Unlogged = v.entries, v.lost, v.unlogged
 	r.report.Findings = v.findings
-	if err == nil && len(v.findings) > 0 {
-		_, err = r.sum()
-	}
 	return err
 }
 
-// sum completes the report.
-func (r *crashRun) sum() (CrashReport, error) {
+// sum completes the report of a run that ended with err.
+func (r *crashRun) sum(err error) (CrashReport, error) {
 	b := r.books
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := &r.report
-	p.Seed, p.Acknowledged, p.Again, p.Releases, p.Redelivered = r.o.Seed, len(b.accepted), b.again, len(b.released), b.twice
+	p.Seed, p.Again, p.Releases, p.Redelivered = r.o.Seed, b.again, len(b.released), b.twice
+	for _, a := range b.accepted {
+		if a.statement {
+			p.Stated++
+		} else {
+			p.Acknowledged++
+		}
+	}
 	for id := range b.released {
 		if _, ok := b.acked[id]; ok {
 			p.Received++
@@ -238,7 +249,7 @@ func (r *crashRun) sum() (CrashReport, error) {
 	p.Seconds = time.Since(r.begun).Seconds()
 	p.Findings = append(p.Findings, b.findings...)
 	if len(p.Findings) > 0 {
-		return *p, fmt.Errorf("%w: lost %d, unlogged %d, findings %d", ErrCrash, p.Lost, p.Unlogged, len(p.Findings))
+		err = errors.Join(fmt.Errorf("%w: lost %d, unlogged %d, findings %d", ErrCrash, p.Lost, p.Unlogged, len(p.Findings)), err)
 	}
-	return *p, nil
+	return *p, err
 }

@@ -79,16 +79,19 @@ func (c *Crashed) Told() *Crashed {
 // Receipt changes one receipt.
 func (c *Crashed) Receipt(change func(*exchange.Accepted)) {
 	for digest, a := range c.r.books.accepted {
-		change(&a)
-		c.r.books.accepted[digest] = a
-		return
+		if !a.statement {
+			change(&a.Accepted)
+			c.r.books.accepted[digest] = a
+			return
+		}
 	}
 }
 
 // Resent has one message sent again and answered with a changed receipt.
 func (c *Crashed) Resent(change func(*exchange.Accepted)) {
 	sent := []byte("the bytes")
-	a := exchange.Accepted{ID: "urn:uuid:1", Entry: 1}
+	var a exchange.Accepted
+	c.Receipt(func(one *exchange.Accepted) { a = *one })
 	for range 2 {
 		answer, err := json.Marshal(a)
 		if err != nil {

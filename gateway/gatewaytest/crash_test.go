@@ -19,7 +19,7 @@ func TestCrash(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Kills != 5 || r.Acknowledged == 0 || r.Releases == 0 || r.Received == 0 || r.Audits != 3 {
+	if r.Kills != 5 || r.Acknowledged == 0 || r.Stated == 0 || r.Releases == 0 || r.Received == 0 || r.Audits != 3 {
 		t.Error("the run tried nothing")
 	}
 }

@@ -120,13 +120,18 @@ type ledger struct {
 	entries  []store.Entry     // without their second parts
 	releases map[string]uint64 // delivery id → index of its entry
 	acks     map[string]uint64
+	stated   map[gateway.MessageID]uint64 // statement → index of its entry
 }
 
 // readLedger reads the log up to where entries are missing. What is not sound
 // about an entry is for the check of the store to find.
 func readLedger(ctx context.Context, db *sqlite.Store) (*ledger, error) {
-	l := &ledger{db: db, releases: map[string]uint64{}, acks: map[string]uint64{}}
-	for {
+	l := &ledger{db: db, releases: map[string]uint64{}, acks: map[string]uint64{}, stated: map[gateway.MessageID]uint64{}}
+	err := db.ScanStatements(ctx, func(s store.Statement) error {
+		l.stated[s.ID] = s.Entry
+		return nil
+	})
+	for err == nil {
 		page, err := db.Entries(ctx, uint64(len(l.entries)), 256)
 		if errors.Is(err, store.ErrNotFound) || err == nil && len(page) == 0 {
 			return l, nil
@@ -141,6 +146,7 @@ func readLedger(ctx context.Context, db *sqlite.Store) (*ledger, error) {
 			l.entries = append(l.entries, store.Entry{Leaf: e.Leaf, E1: e.E1})
 		}
 	}
+	return nil, err
 }
 
 func (l *ledger) index(e1 disclosure.E1, index uint64) {
@@ -165,13 +171,17 @@ func (v *verdict) receipts(ctx context.Context, b *books, l *ledger, p disclosur
 }
 
 // bearsOut says in what the ledger does not bear out a receipt, or "".
-func (l *ledger) bearsOut(ctx context.Context, digest gateway.Digest, a exchange.Accepted, p disclosure.Policy) (string, error) {
+func (l *ledger) bearsOut(ctx context.Context, digest gateway.Digest, a taken, p disclosure.Policy) (string, error) {
 	if len(a.Leaf) != 64 {
 		return "its receipt names no leaf", nil
 	}
 	leaf := [64]byte(a.Leaf)
 	e1, err := disclosure.CheckE1(a.E1, leaf)
-	if err != nil || e1.Kind != disclosure.MessageAccepted || e1.Message != a.ID || e1.Digest == nil || *e1.Digest != digest {
+	kind := disclosure.MessageAccepted
+	if a.statement {
+		kind = disclosure.StatementAdmitted
+	}
+	if err != nil || e1.Kind != kind || e1.Message != a.ID || e1.Digest == nil || *e1.Digest != digest {
 		return "its receipt is not about the bytes that were sent", nil
 	}
 	if proven, err := disclosure.VerifyProof([]byte(a.Proof), leaf, p); err != nil || proven.Index != a.Entry {
@@ -187,7 +197,18 @@ func (l *ledger) bearsOut(ctx context.Context, digest gateway.Digest, a exchange
 	if err != nil {
 		return "", err
 	}
-	mail, err := l.db.MailOf(ctx, e1.Discloser, a.ID)
+	if a.statement {
+		if entry, ok := l.stated[a.ID]; !ok || entry != a.Entry {
+			return "acknowledged, and not in the register", nil
+		}
+		return "", nil
+	}
+	return l.inMailbox(ctx, e1.Discloser, a.ID)
+}
+
+// inMailbox says why a message does not reach who it is for, or "".
+func (l *ledger) inMailbox(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (string, error) {
+	mail, err := l.db.MailOf(ctx, iss, id)
 	if err == nil && len(mail) == 0 {
 		return "acknowledged, and in no mailbox", nil
 	}

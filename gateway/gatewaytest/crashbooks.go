@@ -24,14 +24,20 @@ import (
 // at once is a finding; the rest is for [books.audit].
 type books struct {
 	mu       sync.Mutex
-	turn     int                                  // rises with each answer
-	accepted map[gateway.Digest]exchange.Accepted // by digest of the bytes sent
-	released map[string]release                   // by delivery id
-	handed   map[gateway.MessageID]string         // delivery id
-	acked    map[string]ack                       // by delivery id or jti of a notice
-	again    int                                  // receipts given for bytes that had one
-	twice    int                                  // releases handed out again
+	turn     int                          // rises with each answer
+	accepted map[gateway.Digest]taken     // by digest of the bytes sent
+	released map[string]release           // by delivery id
+	handed   map[gateway.MessageID]string // delivery id
+	acked    map[string]ack               // by delivery id or jti of a notice
+	again    int                          // receipts given for bytes that had one
+	twice    int                          // releases handed out again
 	findings []string
+}
+
+// taken is what was answered to a message, or to a statement.
+type taken struct {
+	exchange.Accepted
+	statement bool
 }
 
 // release is one release as a client got it.
@@ -50,7 +56,7 @@ type ack struct {
 }
 
 func newBooks() *books {
-	return &books{accepted: map[gateway.Digest]exchange.Accepted{}, released: map[string]release{},
+	return &books{accepted: map[gateway.Digest]taken{}, released: map[string]release{},
 		handed: map[gateway.MessageID]string{}, acked: map[string]ack{}}
 }
 
@@ -80,6 +86,11 @@ func (b *books) accept(sent, answer []byte) {
 		b.find("an answer with status 202 is no receipt")
 		return
 	}
+	e1, err := disclosure.ParseE1(a.E1)
+	if err != nil {
+		b.find("message %s: its receipt has no entry", a.ID)
+		return
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.turn++
@@ -87,12 +98,12 @@ func (b *books) accept(sent, answer []byte) {
 	before, ok := b.accepted[digest]
 	if ok {
 		b.again++
-		if !reflect.DeepEqual(before, a) {
+		if !reflect.DeepEqual(before.Accepted, a) {
 			b.note("message %s: the same bytes got another receipt", a.ID)
 		}
 		return
 	}
-	b.accepted[digest] = a
+	b.accepted[digest] = taken{a, e1.Kind == disclosure.StatementAdmitted}
 }
 
 // polled keeps the answer to a poll that began at a turn.
@@ -187,7 +198,7 @@ func (b *books) waiting() int {
 	defer b.mu.Unlock()
 	n := 0
 	for _, a := range b.accepted {
-		if _, ok := b.acked[b.handed[a.ID]]; !ok {
+		if _, ok := b.acked[b.handed[a.ID]]; !ok && !a.statement {
 			n++
 		}
 	}

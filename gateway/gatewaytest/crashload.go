@@ -45,31 +45,32 @@ func (r *crashRun) load(ctx context.Context) *crashLoad {
 	ctx, cancel := context.WithCancel(ctx)
 	l := &crashLoad{books: r.books, cancel: cancel}
 	use := 0
+	begin := func(g *sync.WaitGroup, client func(*rand.Rand) error) {
+		use++
+		own := chance(r.o.Seed, use)
+		g.Go(func() {
+			// Each goes on until it is told to end.
+			if err := client(own); err != nil && ctx.Err() == nil {
+				l.books.find("a client gave up: %v", err)
+			}
+		})
+	}
+	collector := func(agency gateway.AgencyID, role gateway.Role) {
+		for range collectors {
+			begin(&l.polling, func(own *rand.Rand) error { return r.collect(ctx, agency, role, own) })
+		}
+	}
 	for _, m := range r.towns {
 		for range senders {
-			use++
-			random := chance(r.o.Seed, use)
-			l.sending.Go(func() { l.failed(ctx, "sender", r.send(ctx, l, m, random)) })
+			sealed := make(chan []byte, ahead)
+			begin(&l.sealing, func(*rand.Rand) error { return m.sealAll(ctx, sealed) })
+			begin(&l.sending, func(own *rand.Rand) error { return r.send(ctx, l, sealed, own) })
 		}
-		for range collectors {
-			use++
-			random := chance(r.o.Seed, use)
-			l.polling.Go(func() { l.failed(ctx, "collector", r.collect(ctx, m.Town, socialWorker, random)) })
-		}
+		begin(&l.sending, func(own *rand.Rand) error { return r.state(ctx, l, m, own) })
+		collector(m.Town, socialWorker)
 	}
-	for range collectors {
-		use++
-		random := chance(r.o.Seed, use)
-		l.polling.Go(func() { l.failed(ctx, "collector", r.collect(ctx, police, coordinator, random)) })
-	}
+	collector(police, coordinator)
 	return l
-}
-
-// failed notes why a client gave up: each goes on until it is told to end.
-func (l *crashLoad) failed(ctx context.Context, who string, err error) {
-	if err != nil && ctx.Err() == nil {
-		l.books.find("%s: %v", who, err)
-	}
 }
 
 // finish lets the clients end what they are doing and, if asked to, waits until
@@ -106,13 +107,11 @@ func (r *crashRun) client(agency gateway.AgencyID) (*client.Client, error) {
 
 // send sends one message after the other, each until it has a receipt, and now
 // and then one again that has one.
-func (r *crashRun) send(ctx context.Context, l *crashLoad, m *Matter, random *rand.Rand) error {
+func (r *crashRun) send(ctx context.Context, l *crashLoad, sealed <-chan []byte, random *rand.Rand) error {
 	c, err := r.client(police)
 	if err != nil {
 		return err
 	}
-	sealed := make(chan []byte, ahead)
-	l.sealing.Go(func() { l.failed(ctx, "sealing", m.sealAll(ctx, sealed)) })
 	var earlier [][]byte
 	for !l.closing.Load() {
 		var token []byte
@@ -121,7 +120,7 @@ func (r *crashRun) send(ctx context.Context, l *crashLoad, m *Matter, random *ra
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if err := until(ctx, func() error { _, err := c.Send(ctx, token); return err }); err != nil {
+		if err := repeat(ctx, c, token); err != nil {
 			return err
 		}
 		if earlier = append(earlier, token); len(earlier) > 16 {
@@ -129,15 +128,52 @@ func (r *crashRun) send(ctx context.Context, l *crashLoad, m *Matter, random *ra
 			earlier = earlier[:16]
 		}
 		if random.IntN(4) == 0 {
-			again := earlier[random.IntN(len(earlier))]
-			if err := until(ctx, func() error { _, err := c.Send(ctx, again); return err }); err != nil {
+			if err := repeat(ctx, c, earlier[random.IntN(len(earlier))]); err != nil {
 				return err
 			}
 		}
 	}
 	for _, token := range earlier {
-		if err := until(ctx, func() error { _, err := c.Send(ctx, token); return err }); err != nil {
+		if err := repeat(ctx, c, token); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// repeat sends the same bytes until there is a receipt.
+func repeat(ctx context.Context, c *client.Client, token []byte) error {
+	return until(ctx, func() error { _, err := c.Send(ctx, token); return err })
+}
+
+// state makes one statement after the other about a person, while decisions
+// about the same person are taken: each has to be taken again that rested on
+// the state before. Now and then an earlier statement is sent again.
+func (r *crashRun) state(ctx context.Context, l *crashLoad, m *Matter, random *rand.Rand) error {
+	c, err := r.client(police)
+	if err != nil {
+		return err
+	}
+	var before []byte
+	// The person was put on record with lower numbers.
+	for seq := time.Now().UnixMilli(); !l.closing.Load(); seq++ {
+		token, err := m.State(ctx, seq)
+		if err != nil {
+			return err
+		}
+		if err := repeat(ctx, c, token); err != nil {
+			return err
+		}
+		if before != nil && random.IntN(4) == 0 {
+			if err := repeat(ctx, c, before); err != nil {
+				return err
+			}
+		}
+		before = token
+		select {
+		case <-time.After(time.Duration(random.Int64N(int64(100 * time.Millisecond)))):
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 	return nil
