@@ -40,7 +40,6 @@ var (
 	townExit       = party{"municipality:0180", "exit"}
 	townIncome     = party{"municipality:0180", "income"}
 	neighbour      = party{"municipality:1480", "exit"}
-	prisonExit     = party{"kriminalvarden", "exit"}
 )
 
 // stage is a world in which messages may flow.
