@@ -86,16 +86,18 @@ func Crash(ctx context.Context, w *World, o CrashOptions, out io.Writer) (CrashR
 		return CrashReport{}, errors.Join(err, w.Kill())
 	}
 	defer w.Kill()
-	l := r.load(ctx)
+	working, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l := r.load(working, cancel)
 	for kill := 1; kill <= r.o.Kills && err == nil && r.sound(); kill++ {
 		if err = r.kill(ctx, kill); err == nil && kill%10 == 0 {
 			fmt.Fprintf(out, "%d kills, %s\n", kill, r.books.progress())
 		}
 	}
 	if err != nil {
-		l.cancel() // nobody is there to answer
+		cancel() // nobody is there to answer
 	}
-	err = errors.Join(err, l.finish(ctx, err == nil && r.sound() && !r.o.Hasty))
+	l.finish(working, err == nil && r.sound() && !r.o.Hasty)
 	if err == nil {
 		err = w.Stop()
 	}

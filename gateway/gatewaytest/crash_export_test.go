@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -36,11 +35,14 @@ func (c *Crashed) Load(ctx context.Context, more int) error {
 		return n
 	}
 	enough := received() + more
-	l := c.r.load(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l := c.r.load(ctx, cancel)
 	for received() < enough && ctx.Err() == nil {
 		time.Sleep(10 * time.Millisecond)
 	}
-	return errors.Join(l.finish(ctx, false), c.r.w.Stop())
+	l.finish(ctx, false)
+	return c.r.w.Stop()
 }
 
 // Start starts the gateway again.

@@ -209,7 +209,7 @@ func (b *books) waiting() int {
 func (b *books) progress() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return fmt.Sprintf("%d messages acknowledged, %d releases, %d findings", len(b.accepted), len(b.released), len(b.findings))
+	return fmt.Sprintf("%d messages and statements acknowledged, %d releases, %d findings", len(b.accepted), len(b.released), len(b.findings))
 }
 
 // tap is the wire between a client and the gateway.

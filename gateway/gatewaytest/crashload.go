@@ -40,9 +40,8 @@ type crashLoad struct {
 	cancel  context.CancelFunc
 }
 
-// load lets all clients begin.
-func (r *crashRun) load(ctx context.Context) *crashLoad {
-	ctx, cancel := context.WithCancel(ctx)
+// load lets all clients begin. They end with ctx, which cancel ends.
+func (r *crashRun) load(ctx context.Context, cancel context.CancelFunc) *crashLoad {
 	l := &crashLoad{books: r.books, cancel: cancel}
 	use := 0
 	begin := func(g *sync.WaitGroup, client func(*rand.Rand) error) {
@@ -73,24 +72,22 @@ func (r *crashRun) load(ctx context.Context) *crashLoad {
 	return l
 }
 
-// finish lets the clients end what they are doing and, if asked to, waits until
-// every message has reached its recipient.
-func (l *crashLoad) finish(ctx context.Context, whole bool) error {
+// finish lets the clients end what they are doing, waits if asked to until every
+// message has reached its recipient, and ends them. ctx is that of load.
+func (l *crashLoad) finish(ctx context.Context, whole bool) {
 	defer l.polling.Wait()
 	defer l.sealing.Wait()
 	defer l.cancel()
+	late := time.AfterFunc(delivered, func() {
+		l.books.find("%d messages have not reached their recipients in time", l.books.waiting())
+		l.cancel()
+	})
+	defer late.Stop()
 	l.closing.Store(true)
 	l.sending.Wait()
-	for end := time.Now().Add(delivered); whole && l.books.waiting() > 0; time.Sleep(50 * time.Millisecond) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if time.Now().After(end) {
-			l.books.find("%d messages have not reached their recipients", l.books.waiting())
-			return nil
-		}
+	for whole && l.books.waiting() > 0 && ctx.Err() == nil {
+		time.Sleep(50 * time.Millisecond)
 	}
-	return nil
 }
 
 // client is a client of an agency that goes on soon after a crash, and whose
@@ -171,7 +168,7 @@ func (r *crashRun) state(ctx context.Context, l *crashLoad, m *Matter, random *r
 		}
 		before = token
 		select {
-		case <-time.After(time.Duration(random.Int64N(int64(100 * time.Millisecond)))):
+		case <-time.After(time.Duration(random.Int64N(int64(500 * time.Millisecond)))):
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
