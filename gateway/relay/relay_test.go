@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,7 @@ var box = relay.Box{Agency: town, Role: worker}
 // mailbox is a store of one delivered message and one notice, and a log that
 // keeps what is written. Package store/storetest has the contract's own suite.
 type mailbox struct {
+	mu     sync.Mutex // for who looks while a relay runs
 	items  []store.Mail
 	writes []store.Write
 	fail   error
@@ -68,11 +70,15 @@ func (m *mailbox) Expired(_ context.Context, now time.Time, limit int) ([]store.
 }
 
 func (m *mailbox) Purge(context.Context, time.Time, []gateway.MessageType) (int, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.purged++
 	return 0, nil
 }
 
 func (m *mailbox) Append(_ context.Context, w store.Write) (disclosure.Committed, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if err := m.fail; err != nil {
 		if m.failures--; m.failures == 0 {
 			m.fail = nil
@@ -293,11 +299,15 @@ func TestSweep(t *testing.T) {
 		done := make(chan error)
 		go func() { done <- r.Run(ctx) }()
 		synctest.Wait()
+		m.mu.Lock()
 		if len(m.writes) != 0 || m.purged != 1 {
 			t.Errorf("%d writes and %d purges at first, want 0 and 1", len(m.writes), m.purged)
 		}
+		m.mu.Unlock()
 		time.Sleep(61 * time.Minute)
 		synctest.Wait()
+		m.mu.Lock()
+		defer m.mu.Unlock()
 		if m.items[0].State != store.Expired || m.items[1].State != store.Expired {
 			t.Errorf("items are %q and %q, want expired", m.items[0].State, m.items[1].State)
 		}
