@@ -187,7 +187,7 @@ func unless(err error, what string) error {
 func lessGarbageCollection() {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(300)
-		debug.SetMemoryLimit(160 << 20)
+		debug.SetMemoryLimit(200 << 20)
 	}
 }
 

@@ -99,7 +99,7 @@ func (x *Exchange) collect(ctx context.Context, p authn.Peer, boxes []relay.Box,
 	given := func() int { return len(answer.Sets) + len(answer.Messages) }
 	for _, box := range boxes {
 		for seen := 0; given() < limit && seen < inspected; {
-			items, done, err := x.cfg.Mail.Waiting(ctx, box, limit-given())
+			items, more, done, err := x.cfg.Mail.Waiting(ctx, box, limit-given())
 			defer done()
 			if err != nil {
 				return answer, err
@@ -108,7 +108,7 @@ func (x *Exchange) collect(ctx context.Context, p authn.Peer, boxes []relay.Box,
 			errs = append(errs, failed...)
 			// The notices come again with each look; a look that brought no new
 			// message has seen them all.
-			if seen += len(items); !slices.ContainsFunc(items, func(m store.Mail) bool { return m.Message != "" }) {
+			if seen += len(items); !more || !slices.ContainsFunc(items, func(m store.Mail) bool { return m.Message != "" }) {
 				break
 			}
 		}

@@ -84,9 +84,29 @@ func BenchmarkExchange(b *testing.B) {
 			ours, floors, ratios, p50s = append(ours, perSecond), append(floors, floorRate), append(ratios, perSecond/floorRate), append(p50s, p50)
 		}
 		fmt.Printf("%-10d %22s %22s %10s %24s %11.0f MB\n", n, spread(ours, "%.0f"), spread(floors, "%.0f"), spread(ratios, "%.2f"), spread(p50s, "%.1f ms"), rss(b, w.Pid()))
+		commits(b, w)
 		b.ReportMetric(median(ours), fmt.Sprintf("exchanges/s@%d", n))
 		b.ReportMetric(median(ratios), fmt.Sprintf("ratio@%d", n))
 	}
+}
+
+// commits prints what the log's own metrics say of the commits so far.
+func commits(b *testing.B, w *gatewaytest.World) {
+	text, err := w.Metrics()
+	if err != nil {
+		b.Fatal(err)
+	}
+	value := func(name string) (v float64) {
+		for line := range strings.SplitSeq(text, "\n") {
+			if rest, ok := strings.CutPrefix(line, name+" "); ok {
+				fmt.Sscan(rest, &v)
+			}
+		}
+		return v
+	}
+	n := value("gateway_disclosure_append_duration_seconds_count")
+	fmt.Printf("           %.0f commits so far, %.1f writes and %.2f ms each\n", n,
+		value("gateway_disclosure_batch_writes_sum")/n, 1000*value("gateway_disclosure_append_duration_seconds_sum")/n)
 }
 
 // profile keeps a CPU profile of the gateway during the first rounds with many

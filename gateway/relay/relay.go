@@ -108,16 +108,17 @@ func New(cfg Config) (*Relay, error) {
 
 // Waiting returns up to limit items of the mailbox that may be handed out now,
 // those not tried yet first. Nobody here gets the messages among them again
-// until done is called, so that a second call returns the next ones; a poll of
-// another replica may, and then the version of the item decides.
-func (r *Relay) Waiting(ctx context.Context, box Box, limit int) (items []store.Mail, done func(), err error) {
+// until done is called, so that a second call returns the next ones, if there
+// are more; a poll of another replica may, and then the version of the item
+// decides.
+func (r *Relay) Waiting(ctx context.Context, box Box, limit int) (items []store.Mail, more bool, done func(), err error) {
 	ahead := r.claims.number(box)
 	found, err := r.cfg.Store.Mailbox(ctx, box.Agency, []gateway.Role{box.Role}, r.cfg.Now(), limit+ahead)
 	if err != nil {
-		return nil, func() {}, err
+		return nil, false, func() {}, err
 	}
 	items = r.claims.take(box, found, limit)
-	return items, func() { r.claims.release(box, items) }, nil
+	return items, len(found) >= limit+ahead, func() { r.claims.release(box, items) }, nil
 }
 
 // Lease returns the moment until which an item handed out now is not handed

@@ -332,17 +332,17 @@ func TestNew(t *testing.T) {
 // get the notice.
 func TestWaiting(t *testing.T) {
 	r, _, _ := newRelay(t)
-	first, done, err := r.Waiting(t.Context(), box, 2)
-	if err != nil || len(first) != 2 {
-		t.Fatalf("first poll: %d items, %v; want 2", len(first), err)
+	first, more, done, err := r.Waiting(t.Context(), box, 2)
+	if err != nil || len(first) != 2 || !more {
+		t.Fatalf("first poll: %d items, more %v, %v; want 2, and perhaps more", len(first), more, err)
 	}
-	second, done2, err := r.Waiting(t.Context(), box, 2)
+	second, _, done2, err := r.Waiting(t.Context(), box, 2)
 	if err != nil || len(second) != 1 || second[0].NoticeID != "n1" {
 		t.Errorf("second poll: %v, %v; want the notice alone", second, err)
 	}
 	done2()
 	done()
-	if third, _, err := r.Waiting(t.Context(), box, 1); err != nil || len(third) != 1 || third[0].Message != jti {
+	if third, _, _, err := r.Waiting(t.Context(), box, 1); err != nil || len(third) != 1 || third[0].Message != jti {
 		t.Errorf("after the first is done: %v, %v; want the message", third, err)
 	}
 }

@@ -19,12 +19,12 @@ const (
 var (
 	writerPragmas = []string{
 		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
-		"trusted_schema(0)", "cell_size_check(1)", "mmap_size(0)", "temp_store(2)", "cache_size(-65536)",
+		"trusted_schema(0)", "cell_size_check(1)", "mmap_size(0)", "temp_store(2)", "cache_size(-24576)",
 		"wal_autocheckpoint(2000)",
 	}
 	readerPragmas = []string{
 		"busy_timeout(5000)", "query_only(1)", "trusted_schema(0)", "cell_size_check(1)", "mmap_size(0)",
-		"temp_store(2)", "cache_size(-16384)",
+		"temp_store(2)", "cache_size(-6144)",
 	}
 )
 
