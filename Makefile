@@ -52,6 +52,7 @@ interop: all
 
 bench: all
 	$(GO) test -run '^$$' -bench BenchmarkExchange -benchtime 1x -timeout 20m ./gateway/gatewaytest
+	$(GO) test -run '^$$' -bench . -benchtime 0.5s -count 3 ./gateway/policy ./gateway/facts ./gateway/envelope ./gateway/catalogue ./gateway/disclosure
 
 clean:
 	rm -rf bin run
