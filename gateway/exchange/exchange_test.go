@@ -399,3 +399,33 @@ func TestAnswer(t *testing.T) {
 	}
 	m.holds()
 }
+
+// TestAliasHasMail: what is sent to an agency's alias lies in a mailbox that the
+// agency collects from, and that agency alone.
+func TestAliasHasMail(t *testing.T) {
+	m := newMatter(t)
+	token, err := m.police.Seal(t.Context(), client.Draft{Type: "exit.threat_assessment", From: coordinator, To: "municipality:A7",
+		ToRoles: []gateway.Role{socialWorker}, Purpose: "PROTECTION", Case: m.ref, Subject: m.person, BasisClaimed: []gateway.Basis{"OSL-12-2"},
+		Fields: []string{"default"}, Values: values(t, map[gateway.Field]any{
+			"assessment_id": gateway.NewRef(), "assessed_at": day(-1), "valid_until": day(30), "method": "mixed", "risk_level": 3,
+			"protection_recommendation": "advice", "safety_instructions": "CANARY", "contact_officer": map[string]any{"role": "CANARY", "phone": "CANARY"}})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.send(token)
+	m.poll() // by another municipality
+	if n := m.kinds()[disclosure.Withheld]; n != 0 {
+		t.Errorf("%d decisions for an agency that does not own the alias, want 0", n)
+	}
+	owner := m.member("municipality:1480", "exit")
+	batch, err := owner.Poll(t.Context(), socialWorker, client.PollOptions{NoWait: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The consent names another municipality, and the owner has nothing to do
+	// with the person: it is decided, and nothing leaves.
+	if n := m.kinds()[disclosure.Withheld]; n != 1 || len(batch.Messages) != 0 {
+		t.Errorf("%d decisions and %d messages for the owner of the alias, want 1 and 0", n, len(batch.Messages))
+	}
+	m.holds()
+}
