@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -192,6 +194,13 @@ func (p *parser) number() (*value, error) {
 		}
 		if p.digits() == 0 {
 			return nil, p.fail("exponent without digits")
+		}
+	}
+	// What no IEEE 754 double holds is read differently by every parser (RFC 7493,
+	// Section 2.2); most numbers are too short to be such.
+	if text := p.s[start:p.i]; len(text) > 300 || strings.ContainsAny(text, "eE") {
+		if f, err := strconv.ParseFloat(text, 64); err != nil || math.IsInf(f, 0) {
+			return nil, p.fail("number beyond a double")
 		}
 	}
 	return &value{kind: '0', text: p.s[start:p.i]}, nil
