@@ -297,6 +297,7 @@ func (g *Gateway) disclosures(w http.ResponseWriter, r *http.Request) {
 		list = []Accepted{}
 	}
 	if g.Lies.Accepted != nil {
+		list = slices.Clone(list) // a lie is told, not remembered
 		for i := range list {
 			g.Lies.Accepted(&list[i])
 		}
