@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"gateway/facts":           {"gateway/envelope", "gateway/catalogue", "gateway/store"},
 	"gateway/facts/fixtures":  {"gateway/facts"},
 	"gateway/policy":          {"gateway/catalogue", "gateway/facts", "gateway/snapshot"},
+	"gateway/workbench":       {"gateway/snapshot", "gateway/catalogue", "gateway/facts", "gateway/facts/fixtures", "gateway/policy"},
 	"gateway/redact":          {"gateway/envelope", "gateway/policy"},
 	"gateway/disclosure":      {"gateway/store"},
 	"gateway/receipt":         {"gateway/envelope", "gateway/disclosure", "gateway/redact"},
@@ -47,7 +48,7 @@ var mayImport = map[string][]string{
 // onlyIn names the one place that may import a library, by import path prefix.
 var onlyIn = map[string][]string{
 	"github.com/go-jose/":               {"gateway/envelope"},
-	"github.com/open-policy-agent/opa/": {"gateway/policy", "policies"},
+	"github.com/open-policy-agent/opa/": {"gateway/policy", "gateway/workbench", "policies"},
 	"modernc.org/sqlite":                {"gateway/store/sqlite"},
 	"github.com/gorilla/mux":            {"gateway/ingress"},
 	"github.com/spf13/cobra":            {"cmd/gatewayctl"},

@@ -57,6 +57,7 @@ func rootCommand() *cobra.Command {
 		demoCommand(),
 		logCommand(),
 		messageCommand(),
+		policyCommand(),
 		sdjwtCommand(),
 	)
 	root.PersistentFlags().Bool("json", false, "print one JSON value instead of text")
