@@ -70,6 +70,10 @@ func single[T any](ctx context.Context, s *Store, t table[T], query string, args
 	return v, nil
 }
 
+// limit bounds a query by its last parameter. A bare LIMIT ? would have SQLite
+// plan the query anew for each number it is asked with.
+const limit = " LIMIT +?"
+
 // array is a list as one parameter, read with json_each.
 func array[T any](list []T) (string, error) {
 	b, err := json.Marshal(list)
@@ -131,8 +135,8 @@ func (s *Store) Entry(ctx context.Context, index uint64) (store.Entry, error) {
 }
 
 // Entries implements [store.Store].
-func (s *Store) Entries(ctx context.Context, from uint64, limit int) ([]store.Entry, error) {
-	found, err := list(ctx, s, entryTable, entryTable.selects()+"WHERE idx >= ? ORDER BY idx LIMIT ?", int64(from), limit)
+func (s *Store) Entries(ctx context.Context, from uint64, n int) ([]store.Entry, error) {
+	found, err := list(ctx, s, entryTable, entryTable.selects()+"WHERE idx >= ? ORDER BY idx"+limit, int64(from), n)
 	if err != nil {
 		return nil, err
 	}
@@ -202,13 +206,17 @@ func (s *Store) MessageByID(ctx context.Context, to gateway.AgencyID, id gateway
 }
 
 // Mailbox implements [store.Store].
-func (s *Store) Mailbox(ctx context.Context, agency gateway.AgencyID, roles []gateway.Role, now time.Time, limit int) ([]store.Mail, error) {
-	in, err := array(roles)
-	if err != nil {
-		return nil, err
+func (s *Store) Mailbox(ctx context.Context, agency gateway.AgencyID, roles []gateway.Role, now time.Time, n int) ([]store.Mail, error) {
+	if len(roles) == 0 {
+		return nil, nil
 	}
-	return list(ctx, s, mailTable, mailTable.selects()+"WHERE agency = ? AND role IN (SELECT value FROM json_each(?)) AND "+
-		open+" AND lease <= ? ORDER BY lease, seq LIMIT ?", string(agency), in, millis(now), limit)
+	args := make([]any, 0, len(roles)+3)
+	args = append(args, string(agency))
+	for _, r := range roles {
+		args = append(args, string(r))
+	}
+	return list(ctx, s, mailTable, mailTable.selects()+"WHERE agency = ? AND role IN "+marks(len(roles))+" AND "+
+		open+" AND lease <= ? ORDER BY lease, seq"+limit, append(args, millis(now), n)...)
 }
 
 // MailByDelivery implements [store.Store].
@@ -230,9 +238,8 @@ func (s *Store) MailOf(ctx context.Context, iss gateway.AgencyID, id gateway.Mes
 }
 
 // Expired implements [store.Store].
-func (s *Store) Expired(ctx context.Context, now time.Time, limit int) ([]store.Mail, error) {
-	return list(ctx, s, mailTable, mailTable.selects()+"WHERE "+open+" AND expires <= ? ORDER BY expires, seq LIMIT ?",
-		millis(now), limit)
+func (s *Store) Expired(ctx context.Context, now time.Time, n int) ([]store.Mail, error) {
+	return list(ctx, s, mailTable, mailTable.selects()+"WHERE "+open+" AND expires <= ? ORDER BY expires, seq"+limit, millis(now), n)
 }
 
 // Search implements [store.Searcher].
@@ -257,5 +264,5 @@ func (s *Store) Search(ctx context.Context, q store.Query) ([]store.Indexed, err
 	and(q.Before != 0, "(time, idx) < (SELECT time, idx FROM entry WHERE idx = ?)", int64(q.Before))
 	args = append(args, q.Limit)
 	return list(ctx, s, entryTable, entryTable.selects()+"WHERE "+strings.Join(where, " AND ")+
-		" ORDER BY time DESC, idx DESC LIMIT ?", args...)
+		" ORDER BY time DESC, idx DESC"+limit, args...)
 }

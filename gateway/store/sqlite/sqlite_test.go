@@ -257,10 +257,10 @@ func TestIndexed(t *testing.T) {
 	}
 	defer db.Close()
 	for index, query := range map[string]string{
-		"mail_open":     "SELECT * FROM mail WHERE agency = 'a' AND role = 'r' AND " + sqlite.OpenStates + " AND lease <= 5 ORDER BY lease, seq LIMIT 3",
-		"mail_expires":  "SELECT * FROM mail WHERE " + sqlite.OpenStates + " AND expires <= 5 ORDER BY expires, seq LIMIT 3",
+		"mail_open":     "SELECT * FROM mail WHERE agency = 'a' AND role IN ('r') AND " + sqlite.OpenStates + " AND lease <= 5 ORDER BY lease, seq LIMIT +3",
+		"mail_expires":  "SELECT * FROM mail WHERE " + sqlite.OpenStates + " AND expires <= 5 ORDER BY expires, seq LIMIT +3",
 		"mail_message":  "SELECT * FROM mail WHERE message <> '' AND message = 'm' AND issuer = 'i' ORDER BY seq",
-		"entry_subject": "SELECT * FROM entry WHERE subject <> '' AND subject = 's' ORDER BY time DESC, idx DESC LIMIT 3",
+		"entry_subject": "SELECT * FROM entry WHERE subject <> '' AND subject = 's' ORDER BY time DESC, idx DESC LIMIT +3",
 	} {
 		if plan := explain(t, db, query); !plan.uses(index) || plan.sorts() {
 			t.Errorf("%s: plan %q", index, plan)
