@@ -43,8 +43,10 @@ type Pack struct {
 	tree fs.FS // of a directory: everything in it, tests and cases too
 }
 
-// Open reads the pack at path: a directory like policies/, or a bundle file.
+// Open reads the pack at path: a directory like policies/, or a bundle file. In
+// a [Child] the parent holds it to its time.
 func Open(ctx context.Context, path string) (*Pack, error) {
+	defer opening(ctx)()
 	at, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPack, err)
@@ -72,6 +74,7 @@ func Open(ctx context.Context, path string) (*Pack, error) {
 
 // Read compiles the pack in a tree like policies/.
 func Read(ctx context.Context, tree fs.FS) (*Pack, error) {
+	defer opening(ctx)()
 	s, err := snapshot.Read(tree, policy.Engine())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPack, err)

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package workbench
+
+import "syscall"
+
+func dieWithParent() *syscall.SysProcAttr { return nil }
+
+// bind leaves memory to the runtime's own limit, which collects sooner but
+// does not refuse: only Linux can hold a process to private memory. The
+// parent's limits on time hold everywhere.
+func bind(Limits) error { return nil }
