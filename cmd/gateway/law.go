@@ -22,6 +22,13 @@ import (
 // legislation follows the file of the approved policy and puts in force what
 // two officers have signed. Anything else is refused and the policy in force
 // goes on.
+//
+// Beside the file may lie a second one ([snapshot.Next]) with a policy approved
+// from a later time on. It is checked at once, waits until its time has come,
+// is put in force and takes the place of the first. Every policy that was in
+// force is kept in the state directory, so that past decisions can be taken
+// again, and so that a gateway whose file was spoilt starts with what was in
+// force.
 type legislation struct {
 	path     string // of the bundle
 	last     string // of what was in force, so that an old approval stays old
@@ -32,52 +39,152 @@ type legislation struct {
 	mu     sync.Mutex
 	raw    []byte // of the bundle in force
 	active snapshot.Active
+	next   waiting
 }
 
-// load enacts the file if it differs from what is in force.
+// waiting is what is known of the bundle in the second file: as of when it is
+// approved, or why it cannot be put in force. It holds for as long as that file
+// and the policy in force stay as they are.
+type waiting struct {
+	raw   []byte
+	after int64 // sequence number of the policy in force
+	from  time.Time
+	err   error
+}
+
+// load enacts what the files say if it differs from what is in force. At the
+// first look a file that does not hold stops nothing as long as the policy that
+// was in force is kept: run meets the file again, and tells.
 func (l *legislation) load(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	raw, err := os.ReadFile(l.path)
-	if err != nil || bytes.Equal(raw, l.raw) {
+	started := l.raw != nil
+	err := l.look(ctx)
+	if err == nil || started {
 		return err
 	}
+	if l.raw != nil {
+		return nil
+	}
+	raw, missing := os.ReadFile(l.kept(l.active.Seq))
+	if missing != nil {
+		return err
+	}
+	if again := l.take(ctx, raw); again != nil {
+		return errors.Join(err, again)
+	}
+	return nil
+}
+
+// look reads both files. The caller holds mu.
+func (l *legislation) look(ctx context.Context) error {
 	if l.active.Seq == 0 {
 		if err := l.remember(); err != nil {
 			return err
 		}
 	}
-	bundle, err := snapshot.ParseBundle(raw)
+	scheduled := l.scheduled(ctx)
+	raw, err := os.ReadFile(l.path)
+	if err == nil && !bytes.Equal(raw, l.raw) {
+		err = l.take(ctx, raw)
+	}
+	return errors.Join(err, scheduled)
+}
+
+// scheduled looks at the second file and enacts it when its time has come. That
+// it has not come yet is no error.
+func (l *legislation) scheduled(ctx context.Context) error {
+	path := snapshot.Next(l.path)
+	raw, err := os.ReadFile(path)
 	if err != nil {
+		l.next = waiting{}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		return err
 	}
-	approved, err := snapshot.Verify(bundle.Approvals, l.officers, l.gateway, time.Now())
-	if err != nil {
+	if !bytes.Equal(raw, l.next.raw) || l.next.after != l.active.Seq {
+		l.next = waiting{raw: raw, after: l.active.Seq}
+		d, err := l.read(ctx, raw, true)
+		l.next.from, l.next.err = d.from, err
+	}
+	if l.next.err != nil {
+		return fmt.Errorf("the policy that is to follow: %w", l.next.err)
+	}
+	if time.Now().Before(l.next.from) {
+		return nil
+	}
+	if err := l.take(ctx, raw); err != nil {
 		return err
 	}
-	next := l.active
-	// The approval in force is met again at each start.
-	if a := approved.Approval(); l.active.Seq == 0 || a.Seq != l.active.Seq || a.Snapshot != l.active.Snapshot {
-		if next, err = approved.Activate(l.active); err != nil {
-			return err
+	// In force and logged before it takes the other's place: a gateway that
+	// ends in between finds both files, and the same policy in force.
+	if err := errors.Join(os.Rename(path, l.path), snapshot.SyncDir(filepath.Dir(path))); err != nil {
+		return fmt.Errorf("%w: %w", errKept, err)
+	}
+	return nil
+}
+
+// draft is a bundle that was verified and compiled.
+type draft struct {
+	bundle   snapshot.Bundle
+	approved snapshot.Approved
+	from     time.Time
+	next     snapshot.Active
+	law      exchange.Law
+}
+
+// read verifies and compiles a bundle, whose time need not have come if it may
+// be early. The one in force is met again at each start.
+func (l *legislation) read(ctx context.Context, raw []byte, early bool) (d draft, err error) {
+	if d.bundle, err = snapshot.ParseBundle(raw); err != nil {
+		return d, err
+	}
+	if d.approved, d.from, err = snapshot.VerifyFrom(d.bundle.Approvals, l.officers, l.gateway, time.Now()); err != nil {
+		return d, err
+	}
+	if !early && time.Now().Before(d.from) {
+		return d, snapshot.ErrNotYet
+	}
+	d.next = l.active
+	if !l.inForce(d.approved.Approval()) {
+		if d.next, err = d.approved.Activate(l.active); err != nil {
+			return d, err
 		}
 	}
-	s, err := bundle.Snapshot()
+	s, err := d.bundle.Snapshot()
+	if err != nil {
+		return d, err
+	}
+	if s.Digest() != d.next.Snapshot || s.Engine() != policy.Engine() {
+		return d, fmt.Errorf("snapshot: digest or engine version is not what was approved for this gateway")
+	}
+	d.law, err = exchange.ReadLaw(ctx, s)
+	return d, err
+}
+
+// inForce reports whether an approval is the one in force.
+func (l *legislation) inForce(a envelope.Approval) bool {
+	if l.active.Seq == 0 || a.Seq != l.active.Seq || a.WithholdAll != l.active.WithholdAll {
+		return false
+	}
+	if a.WithholdAll {
+		return a.Previous == l.active.Snapshot
+	}
+	return a.Snapshot == l.active.Snapshot && a.Expires.Equal(l.active.Expires)
+}
+
+// take puts a bundle in force.
+func (l *legislation) take(ctx context.Context, raw []byte) error {
+	d, err := l.read(ctx, raw, false)
 	if err != nil {
 		return err
 	}
-	if s.Digest() != next.Snapshot || s.Engine() != policy.Engine() {
-		return fmt.Errorf("snapshot: digest or engine version is not what was approved for this gateway")
-	}
-	law, err := exchange.ReadLaw(ctx, s)
-	if err != nil {
+	if err := l.exchange.Enact(ctx, d.law, d.bundle.Approvals, d.next, d.approved); err != nil {
 		return err
 	}
-	if err := l.exchange.Enact(ctx, law, bundle.Approvals, next, approved); err != nil {
-		return err
-	}
-	l.active = next
-	if err := l.keep(); err != nil {
+	l.active = d.next
+	if err := l.keep(raw); err != nil {
 		return fmt.Errorf("%w: %w", errKept, err) // and again at the next look
 	}
 	l.raw = raw
@@ -99,28 +206,24 @@ func (l *legislation) remember() error {
 	return json.Unmarshal(raw, &l.active)
 }
 
-// keep writes down what is in force, whole or not at all.
-func (l *legislation) keep() error {
+// kept is where the bundle is kept that was put in force under a number.
+func (l *legislation) kept(seq int64) string {
+	return filepath.Join(filepath.Dir(l.last), "laws", fmt.Sprintf("%06d.json", seq))
+}
+
+// keep writes down what is in force, each file whole or not at all.
+func (l *legislation) keep(bundle []byte) error {
 	raw, err := json.Marshal(l.active)
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(l.last), ".policy-*")
-	if err != nil {
+	if err := os.MkdirAll(filepath.Dir(l.kept(0)), 0o700); err != nil {
 		return err
 	}
-	_, err = f.Write(raw)
-	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
-		err = os.Rename(f.Name(), l.last)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	dir, err := os.Open(filepath.Dir(l.last))
-	if err != nil {
+	if err := snapshot.WriteFile(l.kept(l.active.Seq), bundle); err != nil {
 		return err
 	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return snapshot.WriteFile(l.last, raw)
 }
 
 // run looks for a new policy every second until ctx is done.
