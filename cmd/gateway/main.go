@@ -30,8 +30,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"syscall"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -48,7 +48,6 @@ import (
 	"sluss/gateway/keys"
 	"sluss/gateway/receipt"
 	"sluss/gateway/relay"
-	"sluss/gateway/store"
 	"sluss/gateway/store/sqlite"
 )
 
@@ -119,13 +118,14 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	edge, err := cfg.edge(peers, x, log, logger, laws)
+	edge, err := cfg.edge(peers, x, db, log, logger, laws)
 	if err != nil {
 		return err
 	}
 	logger.Info("gateway ready", "listen", cfg.Listen, "operations", cfg.Operations)
 	err = serve(ctx, edge, func(ctx context.Context) error { return watchLog(ctx, logDone) },
-		func(ctx context.Context) error { return watchStore(ctx, log) }, mail.Run, x.Run, watcher.Run,
+		func(ctx context.Context) error { return watchStore(ctx, log) },
+		func(ctx context.Context) error { return watchSpace(ctx, db, x, logger) }, mail.Run, x.Run, watcher.Run,
 		func(ctx context.Context) error { return laws.run(ctx, report) }, secret.tls.Run, secret.authorities.Run)
 	if err == nil {
 		logger.Info("gateway drained")
@@ -191,35 +191,6 @@ func lessGarbageCollection() {
 	}
 }
 
-// watchLog ends the gateway when its log has stopped: without a log nothing may
-// leave, and why it stopped is for an operator to see.
-func watchLog(ctx context.Context, done chan error) error {
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case err := <-done:
-		done <- err // for whoever waits for the end
-		return fmt.Errorf("disclosure log stopped: %w", err)
-	}
-}
-
-// watchStore ends the gateway when its store takes no more writes after a commit
-// of which nobody knows the result: opened again it knows.
-func watchStore(ctx context.Context, log *disclosure.Log) error {
-	tick := time.NewTicker(time.Second)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
-		}
-		if err := log.Healthy(); errors.Is(err, sqlite.ErrStopped) || errors.Is(err, store.ErrUnknown) {
-			return fmt.Errorf("store has to be opened again: %w", err)
-		}
-	}
-}
-
 func flags(args []string, stderr io.Writer) (config, pins, error) {
 	fs := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -281,7 +252,7 @@ func (c config) secrets(report func(error)) (s secrets, err error) {
 }
 
 // edge builds the HTTPS edge on listeners that are open when it returns.
-func (c config) edge(peers *authn.Authenticator, x *exchange.Exchange, log *disclosure.Log, logger *slog.Logger, laws *legislation) (*ingress.Server, error) {
+func (c config) edge(peers *authn.Authenticator, x *exchange.Exchange, db *sqlite.Store, log *disclosure.Log, logger *slog.Logger, laws *legislation) (*ingress.Server, error) {
 	agencies, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, err
@@ -293,13 +264,13 @@ func (c config) edge(peers *authn.Authenticator, x *exchange.Exchange, log *disc
 	metrics := prometheus.NewRegistry()
 	edge, err := ingress.New(ingress.Config{Peers: peers, Exchange: x, Tree: log, Published: x, Agencies: agencies, Operations: operations,
 		TLS: peers.TLS(), Gatherer: metrics, Log: logger, Limits: ingress.Limits{Rate: c.RequestsPerSecond, Burst: int(2 * c.RequestsPerSecond)},
-		Ready:  func(context.Context) error { _, err := x.InForce(); return errors.Join(err, log.Healthy()) },
+		Ready:  func(context.Context) error { _, err := x.InForce(); return errors.Join(err, log.Healthy(), db.Room()) },
 		Reload: func(ctx context.Context) error { return laws.load(ctx) }})
 	if err != nil {
 		return nil, err
 	}
 	own := prometheus.WrapRegistererWithPrefix("gateway_", metrics)
-	for _, c := range append(edge.Metrics(), log.Metrics()...) {
+	for _, c := range slices.Concat(edge.Metrics(), log.Metrics(), db.Metrics()) {
 		if err := own.Register(c); err != nil {
 			return nil, err
 		}

@@ -140,7 +140,10 @@ func ofMachine(err *error) {
 	if _, ok := errors.AsType[*gateway.Refusal](*err); ok {
 		return
 	}
-	if _, ok := errors.AsType[syscall.Errno](*err); ok {
+	if cause, ok := errors.AsType[syscall.Errno](*err); ok {
+		if cause == syscall.ENOSPC || cause == syscall.EDQUOT {
+			*err = fmt.Errorf("%w: %w", ErrFull, *err)
+		}
 		*err = unavailable(*err)
 	}
 }

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"sync"
 	"time"
@@ -76,9 +77,18 @@ func (r *refusals) take() map[cause]int64 {
 	return out
 }
 
-// Refused makes an entry of a refusal that a registered system caused.
+// ErrFull is in the cause of a refusal for want of disk space. It was not the
+// caller's doing, but the log says how many there were.
+var ErrFull = store.ErrFull
+
+// Refused makes an entry of a refusal that a registered system caused. Those of
+// a full disk are counted, so that they do not use up what is reserved for them.
 func (x *Exchange) Refused(ctx context.Context, p authn.Peer, r *gateway.Refusal) {
 	now := x.cfg.Now()
+	if !p.IsZero() && errors.Is(r, ErrFull) {
+		x.refusals.add(cause{p.Agency(), r.Code}, 1)
+		return
+	}
 	if p.IsZero() || !x.refusals.single(p, r.Code, now) {
 		return
 	}
@@ -90,6 +100,13 @@ func (x *Exchange) Refused(ctx context.Context, p authn.Peer, r *gateway.Refusal
 // was in force stays in force.
 func (x *Exchange) PolicyRefused(ctx context.Context) {
 	x.record(ctx, disclosure.E1{Kind: disclosure.PolicyRefused, Time: disclosure.At(x.cfg.Now()), Code: "policy-refused"},
+		disclosure.E2{Retention: disclosure.Long})
+}
+
+// Incident makes an entry of what an operator must see, and reports whether it
+// was written. code is a constant of the program.
+func (x *Exchange) Incident(ctx context.Context, code gateway.Code) bool {
+	return x.record(ctx, disclosure.E1{Kind: disclosure.Incident, Time: disclosure.At(x.cfg.Now()), Code: code},
 		disclosure.E2{Retention: disclosure.Long})
 }
 
@@ -118,12 +135,13 @@ func (x *Exchange) count(ctx context.Context) {
 	}
 }
 
-// record appends an entry that nothing waits for. Nothing was released, so a log
-// that cannot be written is only told to the operator, and the caller.
+// record appends an entry that nothing waits for, on a full disk into what is
+// reserved for it. Nothing was released, so a log that cannot be written is only
+// told to the operator, and the caller.
 func (x *Exchange) record(ctx context.Context, e1 disclosure.E1, e2 disclosure.E2) bool {
 	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
 	if err == nil {
-		_, err = x.cfg.Log.Append(ctx, store.Write{Entries: []store.Entry{entry}})
+		_, err = x.cfg.Log.Append(ctx, store.Write{Entries: []store.Entry{entry}, Reserved: true})
 	}
 	if err != nil {
 		x.cfg.Logger.ErrorContext(ctx, "refusal not recorded", "err", err)

@@ -21,48 +21,6 @@ import (
 	"sluss/gateway/store/sqlite"
 )
 
-// TestDiskFull fills the disk under a running gateway: nothing more is taken in
-// and nothing leaves, nothing that was acknowledged is lost, and when there is
-// room again it goes on by itself.
-func TestDiskFull(t *testing.T) {
-	t.Parallel()
-	w := newWorld(t)
-	data := filepath.Join(w.Dir, "gateway", "data")
-	mount(t, data, "size=24m")
-	start(t, w)
-	s := withCast(t, w)
-	waiting := s.hand(t)
-	if waiting.status != 202 {
-		t.Fatalf("before: %d %s", waiting.status, waiting.body)
-	}
-	ballast := filepath.Join(data, "ballast")
-	fill(t, ballast)
-
-	var full answer
-	for range 200 { // what lies free within the database's own files is used up first
-		if full = s.hand(t); full.status != 202 {
-			break
-		}
-	}
-	if full.status != 503 || full.code != gateway.CodeUnavailable || full.header.Get("Retry-After") == "" {
-		t.Fatalf("on a full disk: %d %s", full.status, full.all)
-	}
-	r := s.request(t, townExit)
-	poll(r)
-	r.body = strings.Replace(r.body, "exit_team_lead", "social_worker", 1)
-	if a, err := r.send(); err != nil || a.code != gateway.CodeUnavailable {
-		t.Errorf("a poll on a full disk: %d %q, %v; nothing may leave", a.status, a.code, err)
-	}
-	if !live(w) {
-		t.Fatal("the process has ended")
-	}
-	if err := os.Remove(ballast); err != nil {
-		t.Fatal(err)
-	}
-	s.exchange(t)
-	s.verified(t)
-}
-
 // withCast plays the beginning of the story in a world whose gateway runs.
 func withCast(t *testing.T, w *gatewaytest.World) *stage {
 	t.Helper()

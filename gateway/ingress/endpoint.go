@@ -17,6 +17,7 @@ import (
 
 	"sluss/gateway"
 	"sluss/gateway/authn"
+	"sluss/gateway/exchange"
 )
 
 // Errors that end a request without words for the caller.
@@ -213,14 +214,15 @@ func (s *Server) peer(r *http.Request) (authn.Peer, error) {
 }
 
 // unentered are the codes that need no entry: they are not the peer's doing, or
-// the exchange has made one together with the decision.
+// the exchange has made one together with the decision. Of a full disk the log
+// says how many it turned away.
 var unentered = []gateway.Code{gateway.CodeInternal, gateway.CodeUnavailable, gateway.CodeWithholdAll,
 	gateway.CodeDenied, gateway.CodeReview, gateway.CodeNoRecord}
 
 // enter has the exchange make an entry of a refusal that the peer caused.
 func (s *Server) enter(ctx context.Context, p authn.Peer, err error) {
 	refusal, ok := errors.AsType[*gateway.Refusal](err)
-	if !ok || slices.Contains(unentered, refusal.Code) {
+	if !ok || slices.Contains(unentered, refusal.Code) && !errors.Is(refusal, exchange.ErrFull) {
 		return
 	}
 	// The caller hanging up must not save it the entry.

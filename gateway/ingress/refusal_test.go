@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluss/gateway"
+	"sluss/gateway/exchange"
 	"sluss/gateway/ingress"
 )
 
@@ -305,6 +306,11 @@ func TestEntries(t *testing.T) {
 		if got := x.entries(); !slices.Equal(got, want) {
 			t.Errorf("%s: entries %v, want %v", code, got, want)
 		}
+	}
+	full := &parties{result: gateway.Refuse(gateway.CodeUnavailable, "", fmt.Errorf("appending: %w", exchange.ErrFull))}
+	serve(newServer(t, config(full)), mustRequest(t, "getMessage"))
+	if got := full.entries(); !slices.Equal(got, []gateway.Code{gateway.CodeUnavailable}) {
+		t.Errorf("full disk: entries %v", got)
 	}
 	x := &parties{peer: gateway.Refuse(gateway.CodeUnknownSystem, "", nil)}
 	serve(newServer(t, config(x)), mustRequest(t, "getMessage"))

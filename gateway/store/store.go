@@ -36,7 +36,9 @@ var (
 	// ErrUnknown means that a commit may or may not have happened. The caller
 	// releases nothing and looks the rows up before it answers.
 	ErrUnknown = errors.New("store: result of the commit is unknown")
-	// ErrFull means that the disk is full: nothing of the batch was written.
+	// ErrFull means that the disk is full: of one write, that it was left out,
+	// because what space is reserved is for Write.Reserved; of Commit, that
+	// nothing of the batch was written.
 	ErrFull = errors.New("store: no space left, nothing was written")
 	// ErrInvalid is a write that does not hold together: a message without an
 	// entry, a version that skips one.
@@ -48,8 +50,8 @@ var (
 const (
 	KindAccepted = "message-accepted"   // Message and the Mail made with it
 	KindAdmitted = "statement-admitted" // Statement
-	KindRelease  = "release"            // Mail that is or was handed out
-	KindRequest  = "request-received"   // Message that is an official's request
+	KindRelease  = "release"            // Mail that is or was handed out; Statement that is a note of it
+	KindRequest  = "request-received"   // Message that is an official's request; Statement that is a note of it
 )
 
 // Head is the state of the tree: as many entries, under this root.
@@ -174,11 +176,14 @@ type Write struct {
 	Mail        []Mail
 	Change      []MailChange
 	Entries     []Entry
+	// Reserved lets entries, and nothing else, be written into the space that is
+	// reserved for when the disk is full: what was refused must still be recorded.
+	Reserved bool
 }
 
 // Result is the fate of one Write. When several conflicts meet, ErrDuplicate
-// goes before ErrReplayed, ErrMoved and ErrQuota, so that a message sent twice
-// is known again whatever changed since.
+// goes before ErrReplayed, ErrMoved, ErrFull and ErrQuota, so that a message sent
+// twice is known again whatever changed since.
 type Result struct {
 	Index    uint64   // of the first entry; the others follow
 	Existing *Message // with ErrDuplicate: the row that is there, without Body
@@ -194,7 +199,7 @@ type Growth struct {
 
 // Grow is called inside the transaction, under the head lock, with the head
 // as stored and the leaves accepted, in order. It must not block. An error
-// rolls the whole batch back.
+// rolls the whole batch back. It is called at most once in a Commit.
 type Grow func(head Head, leaves [][64]byte) (Growth, error)
 
 // Store is a backend. All methods may be called at once.

@@ -13,7 +13,10 @@ import (
 )
 
 // Commit implements [store.Store]. Once it has begun it does not heed ctx: a
-// caller that hangs up must not leave a batch unsure.
+// caller that hangs up must not leave a batch unsure. A batch for which the
+// disk is full gives the reserved space back: from then on, until [Store.Recover]
+// has found space, only writes that may use it are taken. It is not tried again
+// here, because the caller's tree has grown by what was not written.
 func (s *Store) Commit(ctx context.Context, batch []store.Write, grow store.Grow) ([]store.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -21,6 +24,15 @@ func (s *Store) Commit(ctx context.Context, batch []store.Write, grow store.Grow
 	ctx = context.WithoutCancel(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	results, err := s.commit(ctx, batch, grow)
+	if errors.Is(err, store.ErrFull) {
+		s.useReserve()
+	}
+	return results, err
+}
+
+// commit is Commit without the reserve. The caller holds mu.
+func (s *Store) commit(ctx context.Context, batch []store.Write, grow store.Grow) ([]store.Result, error) {
 	if s.stopped != nil {
 		return nil, s.stopped
 	}

@@ -56,6 +56,9 @@ func (s *Store) judge(ctx context.Context, writes []store.Write) (*batch, error)
 	for i := range writes {
 		w, r := &writes[i], &b.results[i]
 		r.Err = b.conflict(w, r)
+		if r.Err == nil && s.full.Load() && !w.Reserved {
+			r.Err = store.ErrFull
+		}
 		if r.Err == nil {
 			over, err := s.overQuota(ctx, w)
 			if err != nil {
@@ -237,6 +240,9 @@ func whole(w *store.Write) error {
 	needs := w.Message != nil || len(w.Statements) > 0 || len(w.Mail) > 0
 	if needs && len(w.Entries) == 0 {
 		return fmt.Errorf("%w: rows without an entry", store.ErrInvalid)
+	}
+	if w.Reserved && (needs || len(w.Set)+len(w.Change) > 0 || w.Replay != "") {
+		return fmt.Errorf("%w: reserved space is for entries alone", store.ErrInvalid)
 	}
 	set := make(map[string]bool, len(w.Set))
 	for _, st := range w.Set {

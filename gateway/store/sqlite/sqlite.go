@@ -28,6 +28,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	_ "modernc.org/sqlite" // the driver
 
@@ -58,8 +59,11 @@ type Config struct {
 	Mailbox int
 	// Sender is the most messages of one agency that are held. Default 200,000.
 	Sender int
-	// Reserve is the size in bytes of the reserved file, which ReleaseReserve
-	// gives back when the disk is full. Default 4 MiB, negative for none.
+	// Reserve is the size in bytes of the reserved file, which is given back when
+	// the disk is full, so that the log can still record what is refused. Default
+	// 16 MiB: enough for the write-ahead log and what it holds to find their place
+	// in the database (2,000 pages each) whatever state they were in. Negative for
+	// none.
 	Reserve int64
 	// Readers is the most connections that read. Default 4.
 	Readers int
@@ -72,7 +76,8 @@ type Store struct {
 	read  *sql.DB
 	write *sql.DB // one connection
 
-	queries sync.Map // query → *sql.Stmt of read
+	queries sync.Map    // query → *sql.Stmt of read
+	full    atomic.Bool // the disk is full and the reserve given back
 
 	mu      sync.Mutex // serialises writers; guards all below
 	conn    *sql.Conn
@@ -94,7 +99,7 @@ var (
 func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	cfg.Mailbox = cmp.Or(cfg.Mailbox, 100_000)
 	cfg.Sender = cmp.Or(cfg.Sender, 200_000)
-	cfg.Reserve = cmp.Or(cfg.Reserve, 4<<20)
+	cfg.Reserve = cmp.Or(cfg.Reserve, 16<<20)
 	cfg.Readers = cmp.Or(cfg.Readers, 4)
 	if cfg.Dir == "" {
 		return nil, fmt.Errorf("opening store: no directory given")
@@ -111,10 +116,19 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if s.lock, err = lockDir(cfg.Dir); err != nil {
 		return nil, err
 	}
-	if err := s.RestoreReserve(); err != nil {
+	// A disk that is full already lets what is there be read, and recorded into
+	// what room the database has within its own file.
+	if err := s.RestoreReserve(); errors.Is(err, store.ErrFull) {
+		s.full.Store(true)
+	} else if err != nil {
 		return nil, err
 	}
-	if err := s.openWriter(ctx); err != nil {
+	err = s.openWriter(ctx)
+	if err != nil && s.cramped() {
+		s.useReserve()
+		err = errors.Join(s.closeWriter(), s.openWriter(ctx))
+	}
+	if err != nil {
 		return nil, err
 	}
 	if err := s.openReaders(ctx, cfg.Readers); err != nil {
@@ -157,6 +171,19 @@ func (s *Store) openWriter(ctx context.Context) error {
 	return createSchema(ctx, s.conn)
 }
 
+func (s *Store) closeWriter() error {
+	var errs []error
+	if s.conn != nil {
+		errs = append(errs, s.conn.Close())
+		s.conn = nil
+	}
+	if s.write != nil {
+		errs = append(errs, s.write.Close())
+		s.write = nil
+	}
+	return errors.Join(errs...)
+}
+
 func (s *Store) openReaders(ctx context.Context, n int) error {
 	db, err := sql.Open("sqlite", s.dsn(readerPragmas))
 	if err != nil {
@@ -188,13 +215,7 @@ func (s *Store) Close() error {
 		errs = append(errs, st.Close())
 	}
 	s.stmts = nil
-	if s.conn != nil {
-		errs = append(errs, s.conn.Close())
-		s.conn = nil
-	}
-	if s.write != nil {
-		errs = append(errs, s.write.Close())
-	}
+	errs = append(errs, s.closeWriter())
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())
 		s.lock = nil

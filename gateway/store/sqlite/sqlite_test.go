@@ -169,6 +169,54 @@ func TestFull(t *testing.T) {
 	}
 }
 
+// TestReserved fills the file of a store that has a reserve: from then on only
+// entries that say so are written, until there is space again.
+func TestReserved(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, sqlite.Config{Dir: dir, Reserve: 1 << 20})
+	pragma := func(p string) {
+		t.Helper()
+		if err := s.Pragma(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pragma("max_page_count = 60")
+	var n uint64
+	for ; n < 100; n++ {
+		if _, err := s.Commit(t.Context(), []store.Write{write(n, 10_000)}, storetest.Grow); errors.Is(err, store.ErrFull) {
+			break
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "reserve")); err == nil || s.Room() == nil {
+		t.Errorf("reserve %v, room %v on a full disk", err, s.Room())
+	}
+	pragma("max_page_count = 1000") // as if the reserve had been that much
+	entry := store.Write{Entries: write(n+1, 0).Entries}
+	kept := entry
+	kept.Entries, kept.Reserved = write(n+2, 0).Entries, true
+	rows := write(n+3, 0)
+	rows.Reserved, rows.Message = true, &store.Message{Issuer: "police", ID: "urn:uuid:x"}
+	again := write(n, 10_000)
+	got, err := s.Commit(t.Context(), []store.Write{again, entry, kept, rows}, storetest.Grow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []error{store.ErrFull, store.ErrFull, nil, store.ErrInvalid} {
+		if !errors.Is(got[i].Err, want) {
+			t.Errorf("write %d: %v, want %v", i, got[i].Err, want)
+		}
+	}
+	if back, err := s.Recover(); !back || err != nil || s.Room() != nil {
+		t.Errorf("Recover = %v, %v, room %v", back, err, s.Room())
+	}
+	if got, err := s.Commit(t.Context(), []store.Write{again}, storetest.Grow); err != nil || got[0].Err != nil {
+		t.Errorf("Commit with space again: %v, %v", got, err)
+	}
+	if back, err := s.Recover(); back || err != nil {
+		t.Errorf("Recover with room = %v, %v", back, err)
+	}
+}
+
 // TestUnknown holds that after a COMMIT that failed for any other reason
 // nothing more is written, until the store is opened again.
 func TestUnknown(t *testing.T) {
