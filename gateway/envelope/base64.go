@@ -6,17 +6,25 @@ import (
 	"strings"
 )
 
+// strict is base64url that refuses unused bits which are not zero.
+var strict = base64.RawURLEncoding.Strict()
+
 // b64 is base64url without padding (RFC 7515, Section 2).
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // unb64 accepts canonical base64url only: no line breaks, no padding, unused
 // bits zero. Without that, one signature has many texts.
 func unb64(s string) ([]byte, error) {
+	return appendUnb64(make([]byte, 0, strict.DecodedLen(len(s))), s)
+}
+
+// appendUnb64 is unb64 to the end of b.
+func appendUnb64(b []byte, s string) ([]byte, error) {
 	// Line breaks are skipped by encoding/base64, even in strict mode.
 	if strings.IndexByte(s, '\n') >= 0 || strings.IndexByte(s, '\r') >= 0 {
 		return nil, fmt.Errorf("%w: base64url", ErrMalformed)
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
+	b, err := strict.AppendDecode(b, []byte(s))
 	if err != nil {
 		return nil, fmt.Errorf("%w: base64url", ErrMalformed)
 	}

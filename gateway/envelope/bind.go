@@ -17,6 +17,7 @@ const TypKeyBinding = "kb+jwt"
 // Only [Message.Filter] fills it.
 type Filtered struct {
 	token      []byte
+	sdHash     string
 	claims     Claims
 	held       []gateway.Field // all that the message has
 	given      []gateway.Field // those that are left
@@ -31,7 +32,7 @@ func (f Filtered) Token() []byte { return f.token }
 
 // SDHash returns the digest over the token that the key binding names
 // (RFC 9901, Section 4.3.1).
-func (f Filtered) SDHash() string { return gateway.DigestOf(f.token).String() }
+func (f Filtered) SDHash() string { return f.sdHash }
 
 // Claims returns the message's claims.
 func (f Filtered) Claims() Claims { return f.claims }
@@ -90,13 +91,18 @@ func (m Message) Filter(keep map[gateway.Field]bool, suppressed []string) (Filte
 	if len(missing) > 0 {
 		return Filtered{}, fmt.Errorf("%w: cell to suppress", ErrUnknown)
 	}
-	f.token = append(f.token, m.token.jws.raw...)
+	size := len(m.token.jws.raw) + 1
+	for d := range kept {
+		size += len(d.text) + 1
+	}
+	f.token = append(make([]byte, 0, size), m.token.jws.raw...)
 	f.token = append(f.token, '~')
 	for _, d := range m.token.disclosures {
 		if kept[d] {
 			f.token = append(append(f.token, d.text...), '~')
 		}
 	}
+	f.sdHash = digestOf(f.token)
 	return f, nil
 }
 
@@ -126,9 +132,9 @@ func Bind(f Filtered, b KeyBinding, s *Signer) ([]byte, error) {
 	if _, err := readKeyBinding(payload, f.SDHash()); err != nil {
 		return nil, err
 	}
-	kb, err := SignJWT(TypKeyBinding, payload, s)
+	kb, err := s.signPayload(TypKeyBinding, s.public.kid, payload)
 	if err != nil {
 		return nil, err
 	}
-	return append(slices.Clip(f.token), kb...), nil
+	return slices.Concat(f.token, []byte(kb)), nil
 }

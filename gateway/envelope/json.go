@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -22,11 +23,14 @@ type value struct {
 }
 
 // parseJSON reads exactly one JSON value of at most MaxDepth levels.
-func parseJSON(raw []byte) (*value, error) {
-	if !utf8.Valid(raw) {
+func parseJSON(raw []byte) (*value, error) { return parseText(string(raw), &nursery{}) }
+
+// parseText is parseJSON of a text, whose values come out of n.
+func parseText(text string, n *nursery) (*value, error) {
+	if !utf8.ValidString(text) {
 		return nil, fmt.Errorf("%w: not UTF-8", ErrMalformed)
 	}
-	p := parser{s: string(raw)}
+	p := parser{s: text, nursery: n}
 	v, err := p.value(1)
 	if err != nil {
 		return nil, err
@@ -41,6 +45,7 @@ func parseJSON(raw []byte) (*value, error) {
 type parser struct {
 	s string
 	i int
+	*nursery
 }
 
 func (p *parser) fail(what string) error {
@@ -73,26 +78,26 @@ func (p *parser) value(depth int) (*value, error) {
 		return p.array(depth)
 	case c == '"':
 		s, err := p.string()
-		return &value{kind: '"', text: s}, err
+		return p.leaf('"', s), err
 	case c == '-' || c >= '0' && c <= '9':
 		return p.number()
 	}
 	for _, word := range []string{"true", "false", "null"} {
 		if len(p.s)-p.i >= len(word) && p.s[p.i:p.i+len(word)] == word {
 			p.i += len(word)
-			return &value{kind: word[0], text: word}, nil
+			return p.leaf(word[0], word), nil
 		}
 	}
 	return nil, p.fail("no value")
 }
 
 func (p *parser) object(depth int) (*value, error) {
-	v := &value{kind: '{'}
 	p.i++
 	if p.next() == '}' {
 		p.i++
-		return v, nil
+		return p.leaf('{', ""), nil
 	}
+	from := p.begin()
 	var seen map[string]bool
 	for {
 		if p.next() != '"' {
@@ -102,57 +107,63 @@ func (p *parser) object(depth int) (*value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v.repeats(&seen, name) {
+		var again bool
+		if seen, again = repeats(p.openNames[from.names:], seen, name); again {
 			return nil, p.fail("duplicate name")
 		}
 		if p.next() != ':' {
 			return nil, p.fail("no colon")
 		}
 		p.i++
+		p.openNames = append(p.openNames, name)
 		e, err := p.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
-		v.names, v.elems = append(v.names, name), append(v.elems, e)
-		if more, err := p.more('}'); !more {
-			return v, err
+		p.openElems = append(p.openElems, e)
+		if more, err := p.more('}'); err != nil {
+			return nil, err
+		} else if !more {
+			return p.end('{', from), nil
 		}
 	}
 }
 
-// repeats reports whether v has the name already. The names of an object too
-// wide to be searched for each new one are kept in seen.
-func (v *value) repeats(seen *map[string]bool, name string) bool {
-	const narrow = 32
-	if len(v.names) < narrow {
-		return v.index(name) >= 0
+// repeats reports whether name is one of names. Names too many to be searched
+// for each new one are kept in what it returns, to be handed in again.
+func repeats(names []string, seen map[string]bool, name string) (map[string]bool, bool) {
+	const few = 32
+	if len(names) < few {
+		return nil, slices.Contains(names, name)
 	}
-	if *seen == nil {
-		*seen = make(map[string]bool, 2*narrow)
-		for _, n := range v.names {
-			(*seen)[n] = true
+	if seen == nil {
+		seen = make(map[string]bool, 2*few)
+		for _, n := range names {
+			seen[n] = true
 		}
 	}
-	again := (*seen)[name]
-	(*seen)[name] = true
-	return again
+	again := seen[name]
+	seen[name] = true
+	return seen, again
 }
 
 func (p *parser) array(depth int) (*value, error) {
-	v := &value{kind: '['}
 	p.i++
 	if p.next() == ']' {
 		p.i++
-		return v, nil
+		return p.leaf('[', ""), nil
 	}
+	from := p.begin()
 	for {
 		e, err := p.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
-		v.elems = append(v.elems, e)
-		if more, err := p.more(']'); !more {
-			return v, err
+		p.openElems = append(p.openElems, e)
+		if more, err := p.more(']'); err != nil {
+			return nil, err
+		} else if !more {
+			return p.end('[', from), nil
 		}
 	}
 }
@@ -203,7 +214,7 @@ func (p *parser) number() (*value, error) {
 			return nil, p.fail("number beyond a double")
 		}
 	}
-	return &value{kind: '0', text: p.s[start:p.i]}, nil
+	return p.leaf('0', p.s[start:p.i]), nil
 }
 
 func (p *parser) digits() int {

@@ -17,7 +17,7 @@ const (
 // jweParts takes a compact JWE apart without decrypting anything (RFC 7516,
 // Section 7.1): direct encryption, so no encrypted key; A256GCM, so 12 bytes
 // of nonce and 16 of tag. It returns the header and the ciphertext's length.
-func jweParts(jwe string) (*value, int, error) {
+func jweParts(jwe string, n *nursery) (*value, int, error) {
 	parts := strings.SplitN(jwe, ".", 6)
 	if len(parts) != 5 || parts[1] != "" {
 		return nil, 0, fmt.Errorf("%w: not a compact JWE without encrypted key", ErrSealing)
@@ -32,7 +32,7 @@ func jweParts(jwe string) (*value, int, error) {
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: %w", ErrSealing, err)
 	}
-	header, err := parseJSON(protected)
+	header, err := parseText(string(protected), n)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%w: %w", ErrSealing, err)
 	}
@@ -46,8 +46,8 @@ func fieldSubject(c Claims, name gateway.Field) string {
 
 // readFieldJWE holds the header of a sealed field against the message that it
 // lies in: without that, an agency could pass off another's sealed field.
-func readFieldJWE(jwe string, c Claims, name gateway.Field) (int, error) {
-	header, size, err := jweParts(jwe)
+func readFieldJWE(jwe string, c Claims, name gateway.Field, n *nursery) (int, error) {
+	header, size, err := jweParts(jwe, n)
 	if err != nil {
 		return 0, err
 	}
@@ -62,13 +62,13 @@ func readFieldJWE(jwe string, c Claims, name gateway.Field) (int, error) {
 
 // readBundles reads "keys": thumbprint → JWE of field keys.
 func readBundles(keys *value, c Claims) ([]bundle, error) {
-	o := keys.object("keys")
+	o, n := keys.object("keys"), &nursery{}
 	var list []bundle
 	for kid, v := range o.each() {
 		if v.kind != '"' || !isDigest(kid) {
 			return nil, fmt.Errorf("%w: keys", ErrSealing)
 		}
-		size, err := readBundleJWE(v.text, kid, c)
+		size, err := readBundleJWE(v.text, kid, c, n)
 		if err != nil {
 			return nil, err
 		}
@@ -77,8 +77,8 @@ func readBundles(keys *value, c Claims) ([]bundle, error) {
 	return list, o.sealing()
 }
 
-func readBundleJWE(jwe, kid string, c Claims) (int, error) {
-	header, size, err := jweParts(jwe)
+func readBundleJWE(jwe, kid string, c Claims, n *nursery) (int, error) {
+	header, size, err := jweParts(jwe, n)
 	if err != nil {
 		return 0, err
 	}

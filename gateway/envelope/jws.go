@@ -103,6 +103,11 @@ func (s *Signer) sign(typ, kid string, claims any) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return s.signPayload(typ, kid, payload)
+}
+
+// signPayload signs a payload that has been parsed.
+func (s *Signer) signPayload(typ, kid string, payload []byte) (string, error) {
 	opts := &jose.SignerOptions{}
 	if typ != "" {
 		opts.WithType(jose.ContentType(typ))
@@ -177,7 +182,10 @@ type jws struct {
 
 // parseJWS checks the form: RFC 7515, Section 7.1, every segment canonical,
 // the header alg, typ, kid and nothing else.
-func parseJWS(raw string) (*jws, error) {
+func parseJWS(raw string) (*jws, error) { return readJWS(raw, &nursery{}) }
+
+// readJWS is parseJWS with values out of n.
+func readJWS(raw string, n *nursery) (*jws, error) {
 	if len(raw) > MaxToken {
 		return nil, fmt.Errorf("%w: %d bytes of JWS", ErrTooLarge, len(raw))
 	}
@@ -194,13 +202,13 @@ func parseJWS(raw string) (*jws, error) {
 	if t.payload, err = unb64(p); err != nil {
 		return nil, err
 	}
-	if err := t.readHeader(protected); err != nil {
+	if err := t.readHeader(string(protected), n); err != nil {
 		return nil, err
 	}
 	if sig, err := unb64(s); err != nil || len(sig) != 64 {
 		return nil, fmt.Errorf("%w: not an ES256 signature", ErrSignature)
 	}
-	if t.claims, err = parseJSON(t.payload); err != nil {
+	if t.claims, err = parseText(string(t.payload), n); err != nil {
 		return nil, err
 	}
 	if t.claims.kind != '{' {
@@ -212,8 +220,8 @@ func parseJWS(raw string) (*jws, error) {
 	return t, nil
 }
 
-func (t *jws) readHeader(protected []byte) error {
-	v, err := parseJSON(protected)
+func (t *jws) readHeader(protected string, n *nursery) error {
+	v, err := parseText(protected, n)
 	if err != nil {
 		return err
 	}

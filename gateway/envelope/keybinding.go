@@ -2,7 +2,6 @@ package envelope
 
 import (
 	"fmt"
-	"regexp"
 
 	"sluss/gateway"
 )
@@ -47,9 +46,6 @@ func (b KeyBinding) claims(hash string) bindingClaims {
 	return bindingClaims{b.IssuedAt.Unix(), b.Audience.URN(), b.Nonce, hash, c}
 }
 
-// nonce is the form of delivery ids.
-var nonce = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,128}$`)
-
 // leafSize is the length of a leaf of the disclosure log: two digests.
 const leafSize = 64
 
@@ -62,7 +58,7 @@ func readKeyBinding(payload []byte, hash string) (KeyBinding, error) {
 	}
 	o := v.object("key binding")
 	b := KeyBinding{IssuedAt: o.time("iat"), Audience: parsed(o, "aud", gateway.ParseAgencyURN), Nonce: o.str("nonce")}
-	if !nonce.MatchString(b.Nonce) {
+	if !nonce.matches(b.Nonce) {
 		o.fail("nonce", "is no delivery id")
 	}
 	if o.str("sd_hash") != hash {
@@ -98,7 +94,7 @@ func readRelease(o *object) Release {
 		Obligations: typed[gateway.Obligation](o.words("obligations")),
 	}
 	if o.v.index("suppressed_cells") >= 0 {
-		r.SuppressedCells = o.matching("suppressed_cells", cellID)
+		r.SuppressedCells = o.matching("suppressed_cells", &cellID)
 	}
 	return r
 }
@@ -108,7 +104,7 @@ func readFields[T ~string](o *object, name string) map[gateway.Field]T {
 	c := o.object(name)
 	fields := make(map[gateway.Field]T, len(c.v.names))
 	for f, v := range c.each() {
-		if !fieldName.MatchString(f) {
+		if !fieldName.matches(f) {
 			c.fail("", "names no field")
 			break
 		}

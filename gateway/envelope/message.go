@@ -84,6 +84,7 @@ type Bundle struct {
 // changed.
 type Message struct {
 	raw     []byte
+	digest  gateway.Digest // of raw
 	token   *SDJWT
 	claims  Claims
 	gate    Gate
@@ -129,7 +130,7 @@ func (m Message) KeyID() string {
 func (m Message) Raw() []byte { return m.raw }
 
 // Digest is over the bytes as sent.
-func (m Message) Digest() gateway.Digest { return gateway.DigestOf(m.raw) }
+func (m Message) Digest() gateway.Digest { return m.digest }
 
 // Fields returns the fields that m holds, in the order of their disclosures.
 func (m Message) Fields() []MessageField { return messageFields(m.fields) }

@@ -3,7 +3,6 @@ package envelope
 import (
 	"fmt"
 	"iter"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -96,14 +95,11 @@ func (o *object) string(name string, v *value) string {
 	return v.text
 }
 
-// word is a code, a role or another name of the domain tables.
-var word = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$`)
-
 func (o *object) word(name string) string { return o.isWord(name, o.get(name)) }
 
 func (o *object) isWord(name string, v *value) string {
 	s := o.string(name, v)
-	if !word.MatchString(s) {
+	if !word.matches(s) {
 		o.fail(name, "is not a name")
 	}
 	return s
@@ -111,7 +107,7 @@ func (o *object) isWord(name string, v *value) string {
 
 // parseWord is word as a parser.
 func parseWord(s string) (string, error) {
-	if !word.MatchString(s) {
+	if !word.matches(s) {
 		return "", ErrMalformed
 	}
 	return s, nil
@@ -141,21 +137,21 @@ func (o *object) integer(name string) int64 {
 func (o *object) time(name string) time.Time { return time.Unix(o.integer(name), 0).UTC() }
 
 // words reads a list of names without repetition.
-func (o *object) words(name string) []string { return o.matching(name, word) }
+func (o *object) words(name string) []string { return o.matching(name, &word) }
 
 // matching reads a list of strings of one form without repetition.
-func (o *object) matching(name string, form *regexp.Regexp) []string {
-	return o.isList(name, o.get(name), form)
+func (o *object) matching(name string, f *form) []string {
+	return o.isList(name, o.get(name), f)
 }
 
-func (o *object) isList(name string, v *value, form *regexp.Regexp) []string {
+func (o *object) isList(name string, v *value, f *form) []string {
 	if v.kind != '[' {
 		o.fail(name, "is not an array")
 		return nil
 	}
 	list, seen := make([]string, 0, len(v.elems)), make(map[string]bool, len(v.elems))
 	for _, e := range v.elems {
-		if e.kind != '"' || !form.MatchString(e.text) || seen[e.text] {
+		if e.kind != '"' || !f.matches(e.text) || seen[e.text] {
 			o.fail(name, "is not a list of different names")
 			return nil
 		}

@@ -27,11 +27,11 @@ func Reopen(raw []byte, digest gateway.Digest) (Message, error) {
 	if gateway.DigestOf(raw) != digest {
 		return Message{}, fmt.Errorf("%w: not the bytes that were opened", ErrSignature)
 	}
-	return parseMessage(raw)
+	return parseMessage(raw, digest)
 }
 
 func open(raw []byte, keys Keys, now time.Time) (Message, error) {
-	m, err := parseMessage(raw)
+	m, err := parseMessage(raw, gateway.DigestOf(raw))
 	if err != nil {
 		return Message{}, err
 	}

@@ -22,20 +22,25 @@ type disclosure struct {
 }
 
 func parseDisclosure(text string) (*disclosure, error) {
-	raw, err := unb64(text)
+	plain, err := unb64(text)
 	if err != nil {
 		return nil, err
 	}
-	v, err := parseJSON(raw)
+	return readDisclosure(text, digestOf(text), string(plain), &nursery{})
+}
+
+// readDisclosure is parseDisclosure of a text that decodes to plain.
+func readDisclosure(text, digest, plain string, n *nursery) (*disclosure, error) {
+	v, err := parseText(plain, n)
 	if err != nil {
 		return nil, err
 	}
-	n := len(v.elems)
-	if v.kind != '[' || n != 2 && n != 3 || v.elems[0].kind != '"' || n == 3 && v.elems[1].kind != '"' {
+	parts := len(v.elems)
+	if v.kind != '[' || parts != 2 && parts != 3 || v.elems[0].kind != '"' || parts == 3 && v.elems[1].kind != '"' {
 		return nil, fmt.Errorf("%w: not a disclosure", ErrMalformed)
 	}
-	d := &disclosure{text: text, digest: digestOf(text), salt: v.elems[0].text, element: n == 2, value: v.elems[n-1]}
-	if n == 3 {
+	d := &disclosure{text: text, digest: digest, salt: v.elems[0].text, element: parts == 2, value: v.elems[parts-1]}
+	if parts == 3 {
 		d.name = v.elems[1].text
 	}
 	if d.name == "_sd" || d.name == "..." {
@@ -56,7 +61,7 @@ func (d *disclosure) within(set map[*disclosure]bool) bool {
 
 // process replaces digests by what is disclosed (RFC 9901, Section 7.1, step 3).
 func process(claims *value, disclosures []*disclosure) (*value, error) {
-	p := processor{byDigest: make(map[string]*disclosure, len(disclosures)), seen: make(map[string]bool)}
+	p := processor{byDigest: make(map[string]*disclosure, len(disclosures)), seen: make(map[string]bool, len(disclosures))}
 	for _, d := range disclosures {
 		if p.byDigest[d.digest] != nil {
 			return nil, fmt.Errorf("%w: a disclosure twice", ErrMalformed)
@@ -80,7 +85,7 @@ type processor struct {
 	byDigest map[string]*disclosure
 	seen     map[string]bool
 	used     int
-	path     []string
+	path     []byte // JSON pointer of the value being processed
 }
 
 // value processes v, which lies depth deep within parent.
@@ -110,9 +115,9 @@ func (p *processor) object(v *value, depth int, parent *disclosure) (*value, err
 		case name == "_sd_alg" && depth == 1:
 			continue
 		}
-		p.path = append(p.path, name)
+		up := p.down(name)
 		e, err := p.value(v.elems[i], depth+1, parent)
-		p.path = p.path[:len(p.path)-1]
+		p.path = p.path[:up]
 		if err != nil {
 			return nil, err
 		}
@@ -141,7 +146,8 @@ func (p *processor) disclose(out, digests *value, depth int, parent *disclosure)
 		if d.element || d.name == "_sd_alg" && depth == 1 {
 			return fmt.Errorf("%w: disclosure in the wrong place", ErrMalformed)
 		}
-		if out.repeats(&seen, d.name) {
+		var again bool
+		if seen, again = repeats(out.names, seen, d.name); again {
 			return fmt.Errorf("%w: disclosure overwrites a claim", ErrMalformed)
 		}
 		if err := p.fill(d, d.name, depth+1); err != nil {
@@ -157,9 +163,9 @@ func (p *processor) array(v *value, depth int, parent *disclosure) (*value, erro
 	for _, e := range v.elems {
 		at := strconv.Itoa(len(out.elems))
 		if e.index("...") < 0 {
-			p.path = append(p.path, at)
+			up := p.down(at)
 			e, err := p.value(e, depth+1, parent)
-			p.path = p.path[:len(p.path)-1]
+			p.path = p.path[:up]
 			if err != nil {
 				return nil, err
 			}
@@ -206,11 +212,18 @@ func (p *processor) take(digest *value, parent *disclosure) (*disclosure, error)
 }
 
 func (p *processor) fill(d *disclosure, at string, depth int) (err error) {
-	p.path = append(p.path, at)
-	defer func() { p.path = p.path[:len(p.path)-1] }()
-	d.pointer = pointer(p.path...)
+	up := p.down(at)
+	d.pointer = string(p.path)
 	d.filled, err = p.value(d.value, depth, d)
+	p.path = p.path[:up]
 	return err
+}
+
+// down adds a step to the path and returns its length before.
+func (p *processor) down(step string) (up int) {
+	up = len(p.path)
+	p.path = appendPointer(p.path, step)
+	return up
 }
 
 // isDigest reports whether s is a SHA-256 digest in canonical base64url.
@@ -223,10 +236,16 @@ var escapePointer = strings.NewReplacer("~", "~0", "/", "~1")
 
 // pointer writes a JSON pointer (RFC 6901).
 func pointer(path ...string) string {
-	var b strings.Builder
+	var b []byte
 	for _, token := range path {
-		b.WriteByte('/')
-		escapePointer.WriteString(&b, token) // a Builder does not fail
+		b = appendPointer(b, token)
 	}
-	return b.String()
+	return string(b)
+}
+
+func appendPointer(b []byte, token string) []byte {
+	if strings.ContainsAny(token, "~/") {
+		token = escapePointer.Replace(token)
+	}
+	return append(append(b, '/'), token...)
 }

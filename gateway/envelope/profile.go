@@ -2,15 +2,15 @@ package envelope
 
 import (
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"sluss/gateway"
 )
 
-// parseMessage reads a message as submitted, its signature not verified.
-func parseMessage(raw []byte) (Message, error) {
+// parseMessage reads a message as submitted, its signature not verified. The
+// digest is of raw.
+func parseMessage(raw []byte, digest gateway.Digest) (Message, error) {
 	if len(raw) > MaxMessage {
 		return Message{}, fmt.Errorf("%w: %d bytes of message", ErrTooLarge, len(raw))
 	}
@@ -21,7 +21,7 @@ func parseMessage(raw []byte) (Message, error) {
 	if t.binding != nil {
 		return Message{}, fmt.Errorf("%w: text after the last tilde", ErrMalformed)
 	}
-	m := Message{raw: raw, token: t}
+	m := Message{raw: raw, digest: digest, token: t}
 	if err := m.read(); err != nil {
 		return Message{}, err
 	}
@@ -156,11 +156,11 @@ func readAbout(o *object) map[gateway.Field][]gateway.Ref {
 	c := o.object("about")
 	about := make(map[gateway.Field][]gateway.Ref, len(c.v.names))
 	for name, v := range c.each() {
-		if !fieldName.MatchString(name) {
+		if !fieldName.matches(name) {
 			c.fail("", "names no field")
 			break
 		}
-		refs := c.isList(name, v, refForm)
+		refs := c.isList(name, v, &refForm)
 		for _, ref := range refs {
 			if _, err := gateway.ParseRef(ref); err != nil {
 				c.fail(name, "holds something else than references")
@@ -172,25 +172,15 @@ func readAbout(o *object) map[gateway.Field][]gateway.Ref {
 	return about
 }
 
-// refForm is the alphabet of references; ParseRef checks the rest.
-var refForm = regexp.MustCompile(`^[A-Za-z0-9_-]{22}$`)
-
-// fieldName is the form of every field name in the catalogue; it needs no
-// escape in a JSON pointer.
-var fieldName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
-
-// cellID is the form of the ids of table cells.
-var cellID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-
 // isSalt reports whether s is 128 bits in canonical base64url.
 func isSalt(s string) bool {
-	_, err := gateway.ParseRef(s)
-	return err == nil
+	n, ok := canonical(s)
+	return ok && n == 16
 }
 
 // fields reads the disclosures of "data".
 func (t *SDJWT) fields(c Claims) ([]field, error) {
-	var fields []field
+	fields, n := make([]field, 0, len(t.disclosures)), &nursery{}
 	at := make(map[*disclosure]int)
 	for _, d := range t.disclosures {
 		switch {
@@ -198,11 +188,11 @@ func (t *SDJWT) fields(c Claims) ([]field, error) {
 			return nil, fmt.Errorf("%w: salt", ErrMalformed)
 		case d.parent != nil || t.gateway(d):
 			continue
-		case !fieldName.MatchString(d.name):
+		case !fieldName.matches(d.name):
 			return nil, fmt.Errorf("%w: field name", ErrMalformed)
 		}
 		f := field{outer: d, MessageField: MessageField{Name: gateway.Field(d.name)}}
-		if err := f.read(c); err != nil {
+		if err := f.read(c, n); err != nil {
 			return nil, err
 		}
 		at[d] = len(fields)
@@ -223,7 +213,7 @@ func (t *SDJWT) fields(c Claims) ([]field, error) {
 	return fields, nil
 }
 
-func (f *field) read(c Claims) error {
+func (f *field) read(c Claims, n *nursery) error {
 	if f.outer.value.index("jwe") >= 0 {
 		o := f.outer.value.object("data." + string(f.Name))
 		f.Sealed, f.jwe = true, o.str("jwe")
@@ -236,7 +226,7 @@ func (f *field) read(c Claims) error {
 		}
 		f.inner = digests.elems[0].text
 		var err error
-		f.CiphertextSize, err = readFieldJWE(f.jwe, c, f.Name)
+		f.CiphertextSize, err = readFieldJWE(f.jwe, c, f.Name, n)
 		return err
 	}
 	if !plain(f.outer.value) {
@@ -272,7 +262,7 @@ func plain(v *value) bool {
 	seen := make(map[string]bool)
 	for _, e := range v.elems {
 		id, list := e.member("id"), e.member("_sd")
-		if id == nil || id.kind != '"' || !cellID.MatchString(id.text) || seen[id.text] {
+		if id == nil || id.kind != '"' || !cellID.matches(id.text) || seen[id.text] {
 			return false
 		}
 		seen[id.text] = true

@@ -41,20 +41,17 @@ func Parse(raw string) (*SDJWT, error) {
 		return nil, fmt.Errorf("%w: no tilde", ErrMalformed)
 	}
 	t := &SDJWT{bound: raw[:last+1]}
-	parts := strings.Split(raw[:last], "~")
+	issued, list, _ := strings.Cut(raw[:last+1], "~")
+	n := &nursery{}
 	var err error
-	if t.jws, err = parseJWS(parts[0]); err != nil {
+	if t.jws, err = readJWS(issued, n); err != nil {
 		return nil, err
 	}
-	for _, text := range parts[1:] {
-		d, err := parseDisclosure(text)
-		if err != nil {
-			return nil, err
-		}
-		t.disclosures = append(t.disclosures, d)
+	if t.disclosures, err = parseDisclosures(list, n); err != nil {
+		return nil, err
 	}
 	if kb := raw[last+1:]; kb != "" {
-		if t.binding, err = parseJWS(kb); err != nil {
+		if t.binding, err = readJWS(kb, n); err != nil {
 			return nil, fmt.Errorf("after the last tilde: %w", err)
 		}
 	}
@@ -62,6 +59,36 @@ func Parse(raw string) (*SDJWT, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// parseDisclosures reads disclosures, each with a tilde behind it. They are
+// decoded into one text, of which the values are parts.
+func parseDisclosures(list string, n *nursery) ([]*disclosure, error) {
+	if list == "" {
+		return nil, nil
+	}
+	plain := make([]byte, 0, strict.DecodedLen(len(list)))
+	texts := make([]string, 0, strings.Count(list, "~"))
+	ends := make([]int, 0, cap(texts))
+	for text := range strings.SplitSeq(strings.TrimSuffix(list, "~"), "~") {
+		var err error
+		if plain, err = appendUnb64(plain, text); err != nil {
+			return nil, err
+		}
+		texts, ends = append(texts, text), append(ends, len(plain))
+	}
+	all, from := string(plain), 0
+	out := make([]*disclosure, len(texts))
+	var sent []byte
+	for i, text := range texts {
+		sent = append(sent[:0], text...)
+		var err error
+		if out[i], err = readDisclosure(text, digestOf(sent), all[from:ends[i]], n); err != nil {
+			return nil, err
+		}
+		from = ends[i]
+	}
+	return out, nil
 }
 
 // Header returns what the issuer-signed JWT says of itself.
@@ -242,7 +269,7 @@ func (t *SDJWT) BindKey(aud, nonce string, at time.Time, more map[string]any, ho
 }
 
 // digestOf returns the base64url SHA-256 of a text as sent.
-func digestOf(text string) string {
+func digestOf[T string | []byte](text T) string {
 	sum := sha256.Sum256([]byte(text))
 	return b64(sum[:])
 }

@@ -68,7 +68,7 @@ func Seal(d Draft, spec []FieldSpec, to []Recipient, s *Signer) ([]byte, error) 
 		return nil, err
 	}
 	raw := []byte(jwt + "~" + strings.Join(sl.texts, ""))
-	m, err := parseMessage(raw)
+	m, err := parseMessage(raw, gateway.DigestOf(raw))
 	if err != nil {
 		return nil, err
 	}

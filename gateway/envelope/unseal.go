@@ -96,7 +96,7 @@ func openBundle(jwe string, key *ecdsa.PrivateKey) map[gateway.Field][]byte {
 	keys := make(map[gateway.Field][]byte, len(v.names))
 	for name, v := range o.each() {
 		k, err := unb64(v.text)
-		if v.kind != '"' || err != nil || len(k) != 32 || !fieldName.MatchString(name) {
+		if v.kind != '"' || err != nil || len(k) != 32 || !fieldName.matches(name) {
 			return nil
 		}
 		keys[gateway.Field(name)] = k
