@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"gateway/facts":           {"gateway/envelope", "gateway/catalogue", "gateway/store"},
 	"gateway/facts/fixtures":  {"gateway/facts"},
 	"gateway/policy":          {"gateway/catalogue", "gateway/facts", "gateway/snapshot"},
-	"gateway/workbench":       {"gateway/snapshot", "gateway/catalogue", "gateway/facts", "gateway/facts/fixtures", "gateway/policy"},
+	"gateway/workbench":       {"gateway/envelope", "gateway/snapshot", "gateway/catalogue", "gateway/facts", "gateway/facts/fixtures", "gateway/policy"},
 	"gateway/redact":          {"gateway/envelope", "gateway/policy"},
 	"gateway/disclosure":      {"gateway/store"},
 	"gateway/receipt":         {"gateway/envelope", "gateway/disclosure", "gateway/redact"},

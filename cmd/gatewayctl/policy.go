@@ -9,5 +9,13 @@ func policyCommand() *cobra.Command {
 		Use:     "policy",
 		Short:   "Check, try, compare and put into force the law that the gateway decides by",
 		Example: "  gatewayctl policy test --cases policies/cases/golden policies",
-	})
+	},
+		policyActivateCommand(),
+		policyApproveCommand(),
+		policyDigestCommand(),
+		policyRollbackCommand(),
+		policySignCommand(),
+		policyStatusCommand(),
+		policyWithholdCommand(),
+	)
 }
