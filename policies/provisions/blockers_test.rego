@@ -18,6 +18,7 @@ test_a_municipality_without_responsibility_does_not_learn_the_place if {
 test_a_guardian_of_a_protected_person_does_not_learn_the_place if {
 	"BLK-LOC-GUARDIAN" in restricted(also(guardian, facts({"protected": true})))
 	not "BLK-LOC-GUARDIAN" in restricted(guardian)
+	not "BLK-LOC-GUARDIAN" in restricted(also(guardian, also({"same_agency": true}, facts({"protected": true}))))
 }
 
 test_a_provider_learns_an_address_where_it_houses_the_person if {

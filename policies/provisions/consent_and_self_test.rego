@@ -23,6 +23,8 @@ test_a_guardian_is_answered_only_if_the_guardian_may_ask if {
 		facts({"place_hidden": true}),
 		facts({"guardian_listed": false}),
 		facts({"under_18": false}),
+		actor("SELF", "subject.self"),
+		actor("MUN", "municipality.child_social_worker"),
 	] {
 		not "OSL-12-3" in granted(also(asking_guardian, change))
 	}

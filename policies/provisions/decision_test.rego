@@ -21,3 +21,5 @@ test_location_and_other_persons_are_not_shown_as_reasons if {
 test_every_curable_reason_is_one_of_a_refusal if {
 	every reason in provisions.constants.curable { reason in array.concat(provisions.constants.deny_order, ["MANUAL"]) }
 }
+
+test_what_is_outside_the_gateway_holds_nowhere if provisions.never == set()

@@ -21,6 +21,7 @@ test_exceptional_reasons_are_weighed_by_hand if {
 test_other_than_contact_details_are_weighed_by_hand if {
 	"L170-4-OTHER-CLASS" in by_hand(contact)
 	"L170-4-OTHER-CLASS" in by_hand({"type": "exit.emergency_access"})
+	not "L170-4-OTHER-CLASS" in by_hand({})
 }
 
 test_the_general_duty_of_state_agencies_is_about_crime if {

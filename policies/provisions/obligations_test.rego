@@ -30,6 +30,7 @@ test_a_threat_assessment_shows_its_validity_or_its_end if {
 	not "OBLIGATION-VALIDITY" in obliged({"type": "exit.joint_plan"})
 	"OBLIGATION-EXPIRED" in obliged(facts({"assessment_valid": false}))
 	not "OBLIGATION-EXPIRED" in obliged({})
+	not "OBLIGATION-EXPIRED" in obliged(also({"type": "exit.joint_plan"}, facts({"assessment_valid": false})))
 }
 
 test_the_case_owner_is_alerted_about_guardians_and_lapsed_providers if {

@@ -11,6 +11,7 @@ test_an_answer_needs_an_open_investigation_at_the_recipient if {
 	answer := {"type": "exit.child_concern", "values": {"report_kind": "answer_20_6"}}
 	"SoL-20-6" in granted(also(answer, facts({"actor_investigates_child": true})))
 	not "SoL-20-6" in granted(answer)
+	not "SoL-20-6" in granted(also({"type": "exit.joint_plan", "values": answer.values}, facts({"actor_investigates_child": true})))
 	not "SoL-19-1" in granted(answer)
 }
 
@@ -45,6 +46,7 @@ transfer(status) := {"type": "exit.relocation", "values": {"transfer_status": st
 test_a_transfer_is_agreed_or_decided if {
 	every status in ["accepted", "decided_by_ivo", "completed"] { "SoL-29-12" in granted(transfer(status)) }
 	every status in ["proposed", "rejected", ""] { not "SoL-29-12" in granted(transfer(status)) }
+	not "SoL-29-12" in granted(also(transfer("accepted"), {"type": "exit.joint_plan"}))
 }
 
 test_the_old_municipality_learns_the_status_and_nothing_else if {
