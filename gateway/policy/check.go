@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"sluss/gateway"
@@ -51,24 +52,51 @@ func sortedUnique[S ~string](l []S) bool {
 // checkReferences refuses a policy in which a provision or a table names what
 // no table or provision has: such a name would silently never match.
 func checkReferences(t *tables, r *register, c constants) error {
+	for _, u := range unknownNames(t, r, c) {
+		if u.by == nil {
+			return fmt.Errorf("%w: %s: no provision %q", ErrTable, u.place, u.name)
+		}
+		return fmt.Errorf("%w: %s names %q in %s, which no table has", ErrProvision, u.by.ID, u.name, u.place)
+	}
+	return newNames(t).agree(t, c)
+}
+
+// unknown is a name that a provision, or a flow where by is nil, uses and that
+// nothing has.
+type unknown struct {
+	by          *Provision
+	name, place string
+	among       map[string]bool // what could be meant
+}
+
+func (u unknown) code() string {
+	if u.by == nil {
+		return NoProvision
+	}
+	return UnknownName
+}
+
+// unknownNames lists them, those of provisions first.
+func unknownNames(t *tables, r *register, c constants) []unknown {
 	k := newNames(t)
-	for _, provisions := range r.sets {
-		for _, p := range provisions {
-			if err := k.provision(p, r, c); err != nil {
-				return err
-			}
+	bases := keys(r.byBasis)
+	var out []unknown
+	for _, set := range slices.Sorted(maps.Keys(r.sets)) {
+		for _, p := range r.sets[set] {
+			out = append(out, k.provision(p, bases, c)...)
 		}
 	}
-	for from, row := range t.Flows {
-		for to, f := range row {
+	for _, from := range slices.Sorted(maps.Keys(t.Flows)) {
+		for _, to := range slices.Sorted(maps.Keys(t.Flows[from])) {
+			f := t.Flows[from][to]
 			for _, basis := range slices.Concat(f.Automatic, f.Decision, f.Manual, f.Excluded) {
-				if len(r.byBasis[basis]) == 0 {
-					return fmt.Errorf("%w: flow %s to %s: no provision %q", ErrTable, from, to, basis)
+				if !bases[string(basis)] {
+					out = append(out, unknown{nil, string(basis), fmt.Sprintf("flow %s to %s", from, to), bases})
 				}
 			}
 		}
 	}
-	return k.agree(t, c)
+	return out
 }
 
 // names are the classes and fields that there are.
@@ -87,42 +115,47 @@ func newNames(t *tables) names {
 	return k
 }
 
-func (k names) provision(p *Provision, r *register, c constants) error {
-	bad := func(what any) error {
-		return fmt.Errorf("%w: %s names %q, which no table has", ErrProvision, p.ID, what)
+// provision lists what a provision names that nothing has.
+func (k names) provision(p *Provision, bases map[string]bool, c constants) []unknown {
+	var out []unknown
+	fields, cells, codes := keys(k.fields), keys(c.Cells), map[string]bool{}
+	for _, reason := range c.DenyOrder {
+		codes[string(reason)] = true
 	}
-	for _, class := range slices.Concat(p.Reach.Classes, p.Reach.DecisionClasses, p.Reach.ExceptClasses) {
-		if _, ok := k.Classes[class]; !ok {
-			return bad(class)
+	check := func(place string, among map[string]bool, used []string) {
+		for _, name := range used {
+			if !among[name] {
+				out = append(out, unknown{p, name, place, among})
+			}
 		}
 	}
-	for _, f := range slices.Concat(p.Reach.Fields, p.Reach.ExceptFields) {
-		if !k.fields[f] {
-			return bad(f)
-		}
+	check("reach.classes", keys(k.Classes), texts(p.Reach.Classes))
+	check("reach.decision_classes", keys(k.Classes), texts(p.Reach.DecisionClasses))
+	check("reach.except_classes", keys(k.Classes), texts(p.Reach.ExceptClasses))
+	check("reach.fields", fields, texts(p.Reach.Fields))
+	check("reach.except_fields", fields, texts(p.Reach.ExceptFields))
+	check("opens", keys(k.Rules), texts(p.Opens))
+	check("bases", bases, texts(p.Bases))
+	check("lifts_cells", cells, p.LiftsCells)
+	check("except_cells", cells, p.ExceptCells)
+	if p.Class != "" {
+		check("class", keys(k.Classes), []string{string(p.Class)})
 	}
-	for _, rule := range p.Opens {
-		if _, ok := k.Rules[rule]; !ok {
-			return bad(rule)
-		}
+	if p.Set == setRestriction {
+		check("code", codes, []string{p.Code})
 	}
-	for _, basis := range p.Bases {
-		if len(r.byBasis[basis]) == 0 {
-			return bad(basis)
-		}
+	if p.Set == setByHand {
+		check("basis", bases, []string{string(p.Basis)})
 	}
-	for _, cell := range slices.Concat(p.LiftsCells, p.ExceptCells) {
-		if _, ok := c.Cells[cell]; !ok {
-			return bad(cell)
-		}
+	return out
+}
+
+func texts[S ~string](l []S) []string {
+	out := make([]string, len(l))
+	for i, s := range l {
+		out[i] = string(s)
 	}
-	if _, ok := k.Classes[p.Class]; p.Class != "" && !ok {
-		return bad(p.Class)
-	}
-	if p.Set == setRestriction && !slices.Contains(c.DenyOrder, gateway.Reason(p.Code)) {
-		return bad(p.Code)
-	}
-	return nil
+	return out
 }
 
 // tables checks that the tables agree with each other.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
@@ -30,7 +28,6 @@ const (
 	root           = "provisions"
 	queryDecision  = "data.provisions.decision"
 	queryConstants = "data.provisions.constants"
-	maxModule      = 512 << 10 // bytes of one file
 )
 
 // engine holds the compiled provisions, prepared once. It may be used by any
@@ -57,43 +54,21 @@ func capabilities() *ast.Capabilities {
 // parseModules parses the provisions of a tree. Tests (*_test.rego) are no part
 // of a policy.
 func parseModules(tree fs.FS) (map[string]*ast.Module, error) {
-	names, err := fs.Glob(tree, "provisions/*.rego")
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrProvision, err)
-	}
-	modules := map[string]*ast.Module{}
-	for _, name := range names {
-		if strings.HasSuffix(name, "_test.rego") {
-			continue
-		}
-		raw, err := fs.ReadFile(tree, name)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrProvision, err)
-		}
-		if len(raw) > maxModule {
-			return nil, fmt.Errorf("%w: %s is larger than %d bytes", ErrProvision, path.Base(name), maxModule)
-		}
-		m, err := ast.ParseModuleWithOpts(name, string(raw), ast.ParserOptions{
-			Capabilities: capabilities(), ProcessAnnotation: true, RegoVersion: ast.RegoV1,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrProvision, err)
-		}
-		if got := m.Package.Path.String(); got != "data."+root {
-			return nil, fmt.Errorf("%w: %s is of package %s, not %s", ErrProvision, path.Base(name), got, root)
-		}
-		modules[name] = m
-	}
-	return modules, nil
+	modules, findings := parseAll(tree)
+	return modules, refused(findings)
 }
 
 // compileModules compiles provisions, strictly. It changes the modules.
 func compileModules(modules map[string]*ast.Module) (*ast.Compiler, error) {
-	c := ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).WithDefaultRegoVersion(ast.RegoV1)
+	c := newCompiler()
 	if c.Compile(modules); c.Failed() {
 		return nil, fmt.Errorf("%w: %w", ErrProvision, c.Errors)
 	}
 	return c, nil
+}
+
+func newCompiler() *ast.Compiler {
+	return ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).WithDefaultRegoVersion(ast.RegoV1)
 }
 
 // readProvisions collects the METADATA of every rule that adds to a set. Rules
@@ -105,7 +80,7 @@ func readProvisions(c *ast.Compiler) (*register, error) {
 	for _, m := range c.Modules {
 		for _, r := range m.Rules {
 			name := r.Head.Name.String()
-			if !slices.Contains(evaluated, name) && name != setNever {
+			if !provisionSet(name) {
 				continue
 			}
 			found := annotations.GetRuleScope(r)

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,12 +10,19 @@ import (
 	"sluss/gateway/facts"
 )
 
-// checkLanguage holds parsed provisions to what the compiler does not ask: a
-// fact, a role or a purpose that no table has would silently never match, and
-// a misspelt fact behind "not" would always.
+// checkLanguage holds parsed provisions to their fragment of the language and
+// to the registers.
 func checkLanguage(modules map[string]*ast.Module, t *tables) error {
-	l := linter{members: inputMembers(), literals: t.literals()}
-	for _, m := range modules {
+	return refused(append(fragment(modules), languageFindings(modules, t)...))
+}
+
+// languageFindings finds what the compiler does not ask: a fact, a role or a
+// purpose that no table has would silently never match, and a misspelt fact
+// behind "not" would always.
+func languageFindings(modules map[string]*ast.Module, t *tables) []Finding {
+	l := linter{members: allMembers(), literals: t.literals()}
+	for name, m := range modules {
+		l.file = name
 		ast.WalkExprs(m, func(e *ast.Expr) bool {
 			l.expression(e)
 			return false
@@ -26,38 +32,31 @@ func checkLanguage(modules map[string]*ast.Module, t *tables) error {
 			return false
 		})
 	}
-	return l.err
+	return l.findings
 }
 
 type linter struct {
+	file     string
 	members  map[string]bool            // "input.facts.on_record"
 	literals map[string]map[string]bool // what a member may be compared with
-	err      error
-}
-
-func (l *linter) refuse(at *ast.Location, format string, args ...any) {
-	if l.err == nil {
-		l.err = fmt.Errorf("%w: %s: %s", ErrProvision, at, fmt.Sprintf(format, args...))
-	}
+	findings []Finding
 }
 
 // expression checks literals that a member of the input is compared with.
 func (l *linter) expression(e *ast.Expr) {
-	if len(e.With) > 0 {
-		l.refuse(e.Location, "a provision replaces nothing (with)")
-	}
-	if !e.IsCall() || !slices.Contains([]string{"eq", "equal", "neq", "internal.member_2"}, e.Operator().String()) {
+	if !e.IsCall() || !slices.Contains([]string{"eq", "equal", "neq", opMember}, e.Operator().String()) {
 		return
 	}
 	operands := e.Operands()
 	for i := range operands {
-		may, ok := l.literals[pathOf(operands[i])]
+		member := pathOf(operands[i])
+		may, ok := l.literals[member]
 		if !ok || len(operands) != 2 {
 			continue
 		}
 		ast.WalkTerms(operands[1-i], func(term *ast.Term) bool {
 			if s, ok := term.Value.(ast.String); ok && !may[string(s)] {
-				l.refuse(e.Location, "%q is not registered for %s", string(s), pathOf(operands[i]))
+				l.findings = append(l.findings, Finding{l.file, e.Location.Row, UnknownLiteral, string(s), member, nearest(string(s), may)})
 			}
 			_, ref := term.Value.(ast.Ref)
 			return ref
@@ -67,10 +66,26 @@ func (l *linter) expression(e *ast.Expr) {
 
 // reference checks that a member of the input exists.
 func (l *linter) reference(r ast.Ref) {
-	path := pathOf(ast.NewTerm(r))
-	if parts := strings.Split(path, "."); len(parts) > 2 && parts[0] == "input" && parts[1] != "named" && !l.members[path] {
-		l.refuse(r[0].Location, "there is no %s", path)
+	if !r[0].Equal(ast.InputRootDocument) {
+		return
 	}
+	path := pathOf(ast.NewTerm(r))
+	top, within, _ := strings.Cut(strings.TrimPrefix(path, "input."), ".")
+	top = "input." + strings.TrimSuffix(top, "[]")
+	if l.members[path] || l.members[top] && (within == "" || !structured(l.members, top)) {
+		return
+	}
+	l.findings = append(l.findings, Finding{l.file, r[0].Location.Row, UnknownMember, path, "", nearest(path, l.members)})
+}
+
+// structured reports whether a member of the input has members of its own.
+func structured(members map[string]bool, top string) bool {
+	for m := range members {
+		if strings.HasPrefix(m, top+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // pathOf writes a reference with constant steps as "input.actor.role"; steps
@@ -93,6 +108,15 @@ func pathOf(t *ast.Term) string {
 		}
 	}
 	return path
+}
+
+// allMembers lists the members of the input and their members.
+func allMembers() map[string]bool {
+	all := inputMembers()
+	for _, m := range members() {
+		all["input."+m.text()] = true
+	}
+	return all
 }
 
 // inputMembers lists the members of the input's members.

@@ -222,12 +222,25 @@ type register struct {
 }
 
 func newRegister(all []*Provision) (*register, error) {
-	r := &register{map[string][]*Provision{}, map[string]map[string]int{}, map[gateway.Basis][]*Provision{}}
-	slices.SortFunc(all, func(a, b *Provision) int { return strings.Compare(a.ID, b.ID) })
+	r := collect(all)
 	for i, p := range all {
 		if i > 0 && all[i-1].ID == p.ID {
 			return nil, fmt.Errorf("%w: id %q is used twice", ErrProvision, p.ID)
 		}
+	}
+	for _, p := range r.sets[setByHand] {
+		if len(r.byBasis[p.Basis]) == 0 {
+			return nil, fmt.Errorf("%w: %s is about basis %q, which no provision gives", ErrProvision, p.ID, p.Basis)
+		}
+	}
+	return r, nil
+}
+
+// collect sorts provisions by their ids and puts them into their sets.
+func collect(all []*Provision) *register {
+	r := &register{map[string][]*Provision{}, map[string]map[string]int{}, map[gateway.Basis][]*Provision{}}
+	slices.SortFunc(all, func(a, b *Provision) int { return strings.Compare(a.ID, b.ID) })
+	for _, p := range all {
 		if r.index[p.Set] == nil {
 			r.index[p.Set] = map[string]int{}
 		}
@@ -237,12 +250,7 @@ func newRegister(all []*Provision) (*register, error) {
 			r.byBasis[p.Basis] = append(r.byBasis[p.Basis], p)
 		}
 	}
-	for _, p := range r.sets[setByHand] {
-		if len(r.byBasis[p.Basis]) == 0 {
-			return nil, fmt.Errorf("%w: %s is about basis %q, which no provision gives", ErrProvision, p.ID, p.Basis)
-		}
-	}
-	return r, nil
+	return r
 }
 
 // basisSays reports whether any provision of a basis has a property.
