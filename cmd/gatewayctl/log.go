@@ -255,6 +255,6 @@ func withKeys(o *disclosure.FsckOptions, db *sqlite.Store, kek, dir string) erro
 	if err != nil {
 		return err
 	}
-	o.Opener, o.Token, o.State = ring, exchange.StoredToken(ring), exchange.StoredState(ring, register)
+	o.Opener, o.Token, o.State = ring, exchange.StoredToken(ring), exchange.StoredState(ring, db, register)
 	return nil
 }

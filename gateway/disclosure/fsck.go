@@ -58,7 +58,8 @@ func Fsck(ctx context.Context, s Checkable, o FsckOptions) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &fsck{ctx: ctx, s: s, o: o, found: found, reported: map[string]Kind{}, said: map[string]Kind{}}
+	f := &fsck{ctx: ctx, s: s, o: o, found: found, reported: map[string]Kind{}, said: map[string]Kind{},
+		kept: map[gateway.Digest]bool{}}
 	// The log comes last: on a store in use, it then has at least the entries
 	// that the rows read before rest on.
 	for _, step := range []func() error{f.anchor, f.messages, f.statements, f.mail, f.states, f.log, f.reports} {
@@ -79,6 +80,8 @@ type fsck struct {
 	active   *gateway.Digest // snapshot
 	reported map[string]Kind // delivery → what the mailbox says the recipient reported
 	said     map[string]Kind // delivery → what an entry says of it
+	kept     map[gateway.Digest]bool
+	since    uint64 // entries from here on may have come after kept was read
 }
 
 func (f *fsck) find(format string, args ...any) {
@@ -180,6 +183,9 @@ func (f *fsck) entry(index uint64, e store.Entry) {
 
 // follow keeps what later entries and rows depend on.
 func (f *fsck) follow(index uint64, e1 E1) {
+	if e1.Kept != nil && index < f.since && !f.kept[*e1.Kept] {
+		f.find("entry %d: the statement that was kept with it is gone", index)
+	}
 	switch e1.Kind {
 	case PolicyActivated:
 		f.active = e1.Snapshot
@@ -247,7 +253,13 @@ func (f *fsck) messages() error {
 }
 
 func (f *fsck) statements() error {
+	head, err := f.s.Head(f.ctx)
+	if err != nil {
+		return err
+	}
+	f.since = head.Size
 	return f.s.ScanStatements(f.ctx, func(st store.Statement) error {
+		f.kept[st.Digest] = true
 		e1, ok, err := f.of(st.Entry)
 		if err != nil || !ok {
 			return err

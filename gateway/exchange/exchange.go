@@ -61,6 +61,7 @@ type Store interface {
 	Heading(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
 	MessageByID(ctx context.Context, to gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
 	Entry(ctx context.Context, index uint64) (store.Entry, error)
+	Statements(ctx context.Context, state string) ([]store.Statement, error)
 	store.Searcher
 }
 

@@ -40,6 +40,7 @@ type ruling struct {
 	question facts.Question
 	known    facts.Known
 	decision policy.Decision
+	table    *tabled // of a follow-up report
 }
 
 // rule takes the decision, as of now.
@@ -57,11 +58,17 @@ func (x *Exchange) rule(ctx context.Context, q facts.Question) (ruling, error) {
 	if err != nil {
 		return ruling{}, fmt.Errorf("deciding: %w", err)
 	}
-	return ruling{now, regime, q, known, d}, nil
+	return ruling{now: now, regime: regime, question: q, known: known, decision: d}, nil
 }
 
 // expect lists the versions that must still stand when the ruling is committed.
-func (r ruling) expect() []store.State { return append(r.regime.states(), r.known.Versions()...) }
+func (r ruling) expect() []store.State {
+	states := append(r.regime.states(), r.known.Versions()...)
+	if r.table != nil {
+		states = append(states, r.table.state)
+	}
+	return states
+}
 
 // fingerprint is equal for two rulings that say the same on the same grounds.
 func (r ruling) fingerprint() []byte {
@@ -132,7 +139,19 @@ func (x *Exchange) look(ctx context.Context, h handout) (ruling, error) {
 	if err != nil {
 		return ruling{}, err
 	}
-	return x.rule(ctx, q)
+	t, err := x.tabled(ctx, regime, h.msg)
+	if err != nil {
+		return ruling{}, err
+	}
+	if t != nil {
+		q.Table = t.found
+	}
+	r, err := x.rule(ctx, q)
+	if err == nil && t != nil && r.regime.Policy != t.law {
+		return x.look(ctx, h) // a policy with other limits was put in force in between
+	}
+	r.table = t
+	return r, err
 }
 
 // moved reports whether a version that the ruling rested on is another now.
@@ -160,11 +179,15 @@ func (x *Exchange) handOut(ctx context.Context, h handout, r ruling) (receipt.Re
 	e1.Delivery, e1.SDHash = string(gateway.NewRef()), &sdHash
 	e1.Allowed, e1.Withheld = receipt.Shown(view)
 	e1.Suppressed = r.decision.SuppressedCells()
+	w := store.Write{Expect: r.expect()}
+	if err := x.keepTable(ctx, &w, &e1, h, r); err != nil {
+		return receipt.Release{}, err
+	}
 	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
 	if err != nil {
 		return receipt.Release{}, err
 	}
-	w := store.Write{Expect: r.expect(), Entries: []store.Entry{entry}}
+	w.Entries = []store.Entry{entry}
 	if err := x.looser(&w, h, r); err != nil {
 		return receipt.Release{}, err
 	}

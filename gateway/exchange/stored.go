@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"fmt"
+	"strings"
 
 	"sluss/gateway"
 	"sluss/gateway/store"
@@ -19,12 +20,16 @@ func StoredToken(rest AtRest) func(store.Message) (gateway.Digest, error) {
 }
 
 // StoredState returns what a check of the database needs to verify a state:
-// the versions of directory and policy here, all others by their statements.
-func StoredState(rest AtRest, register interface {
+// the versions of directory and policy and the released tables here, all others
+// by their statements.
+func StoredState(rest AtRest, db Store, register interface {
 	Authentic(context.Context, store.State) error
 }) func(context.Context, store.State) error {
-	x := &Exchange{cfg: Config{AtRest: rest}}
+	x := &Exchange{cfg: Config{AtRest: rest, Store: db}}
 	return func(ctx context.Context, s store.State) error {
+		if strings.HasPrefix(s.Name, stateTables) {
+			return x.storedTables(ctx, s)
+		}
 		if s.Name != stateDirectory && s.Name != statePolicy {
 			return register.Authentic(ctx, s)
 		}

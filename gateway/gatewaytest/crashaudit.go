@@ -110,7 +110,7 @@ func (w *World) withKeys(o *disclosure.FsckOptions, db *sqlite.Store, dir string
 	if err != nil {
 		return err
 	}
-	o.Opener, o.Token, o.State = ring, exchange.StoredToken(ring), exchange.StoredState(ring, register)
+	o.Opener, o.Token, o.State = ring, exchange.StoredToken(ring), exchange.StoredState(ring, db, register)
 	return nil
 }
 

@@ -49,8 +49,10 @@ var references = []struct{ words, query string }{
 	{"message: not accepted by the entry it names, or its subject is another's",
 		`SELECT m.id FROM message AS m LEFT JOIN entry AS e ON e.idx = m.entry
 		WHERE e.kind IS NOT '` + store.KindAccepted + `' AND e.kind IS NOT '` + store.KindAdmitted + `' AND e.kind IS NOT '` + store.KindRequest + `' OR e.subject <> m.subject AND e.key <> ''`},
+	// What a gateway notes itself comes with the request or release it is about.
 	{"statement: not admitted by the entry it names",
-		`SELECT s.id FROM statement AS s LEFT JOIN entry AS e ON e.idx = s.entry WHERE e.kind IS NOT '` + store.KindAdmitted + `'`},
+		`SELECT s.id FROM statement AS s LEFT JOIN entry AS e ON e.idx = s.entry WHERE e.kind IS NOT '` + store.KindAdmitted + `'
+			AND e.kind IS NOT '` + store.KindRequest + `' AND e.kind IS NOT '` + store.KindRelease + `'`},
 	{"statement: state was never set, for",
 		`SELECT id FROM statement WHERE state NOT IN (SELECT name FROM state)`},
 	{"mail: message is missing, or for another agency",
