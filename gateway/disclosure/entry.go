@@ -127,7 +127,7 @@ type Evidence struct {
 
 // BreakGlass is what an emergency access rested on.
 type BreakGlass struct {
-	Reason    gateway.Digest `json:"reason"`
+	Reason    gateway.Digest `json:"reason"` // of the signed request that states it
 	Diary     string         `json:"diary_no"`
 	Confirmer gateway.Ref    `json:"confirmer,omitempty"`
 }

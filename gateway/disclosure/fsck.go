@@ -264,7 +264,11 @@ func (f *fsck) statements() error {
 		if err != nil || !ok {
 			return err
 		}
-		if e1.Message != st.ID || e1.Discloser != st.Issuer || e1.Type != st.Type || e1.Kept == nil || *e1.Kept != st.Digest {
+		stated := e1.Message == st.ID && e1.Discloser == st.Issuer
+		if e1.Kind != StatementAdmitted { // a note of the gateway's about who asked or read
+			stated = e1.Recipient == st.Issuer || e1.Kind == Release
+		}
+		if !stated || e1.Type != st.Type || e1.Kept == nil || *e1.Kept != st.Digest {
 			f.find("statement %s: not the one that entry %d admitted", st.ID, st.Entry)
 		}
 		return nil

@@ -25,6 +25,8 @@ const (
 	InfoRequested        EventType = "info-requested"
 	ReleaseRefused       EventType = "release-refused"
 	MessageExpired       EventType = "message-expired" // nobody fetched it in its time
+	ReviewEnded          EventType = "review-ended"    // what review-requested asked for is not waited for any more
+	EmergencyAccess      EventType = "emergency-access"
 )
 
 // Event is a security event token. It has no subject and no expiry.
@@ -45,6 +47,7 @@ const eventURN = "urn:sluss:event:"
 var byGateway = map[EventType]bool{
 	MessageReceived: false, SealedContentInvalid: false,
 	MessageAccepted: true, ReviewRequested: true, InfoRequested: true, ReleaseRefused: true, MessageExpired: true,
+	ReviewEnded: true, EmergencyAccess: true,
 }
 
 type eventClaims struct {

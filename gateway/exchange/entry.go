@@ -30,6 +30,10 @@ func (x *Exchange) entry(h handout, r ruling, kind disclosure.Kind) (disclosure.
 	if r.question.Reason != "" {
 		e2.Reason = &disclosure.Reason{Code: r.question.Reason, Length: r.question.ReasonLen}
 	}
+	if e := r.known.Emergency(); e != nil && h.answers != nil {
+		e2.Diary = e.DiaryNo
+		e2.BreakGlass = &disclosure.BreakGlass{Reason: h.answers.digest, Diary: e.DiaryNo, Confirmer: e.ConfirmedBy}
+	}
 	if !h.official.IsZero() {
 		e2.Actor.Unit = h.official.Access().Unit
 	}

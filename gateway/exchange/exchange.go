@@ -46,6 +46,8 @@ var ErrConfig = errors.New("exchange: configuration")
 type Facts interface {
 	Of(ctx context.Context, q facts.Question, now time.Time) (facts.Known, error)
 	Admit(ctx context.Context, m catalogue.Conforming, now time.Time) (facts.Admission, error)
+	Note(ctx context.Context, n facts.Note) (facts.Admission, error)
+	Emergencies(ctx context.Context, a gateway.AgencyID, now time.Time) (facts.Emergencies, error)
 }
 
 // Log appends entries. What Append returns without an error is durable.
@@ -59,6 +61,7 @@ type Store interface {
 	States(ctx context.Context, names []string) ([]store.State, error)
 	Message(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
 	Heading(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
+	MailOf(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) ([]store.Mail, error)
 	MessageByID(ctx context.Context, to gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
 	Entry(ctx context.Context, index uint64) (store.Entry, error)
 	Statements(ctx context.Context, state string) ([]store.Statement, error)

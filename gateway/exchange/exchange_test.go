@@ -21,6 +21,7 @@ type matter struct {
 	town, police, security *member
 	person, ref, consent   gateway.Ref
 	seq                    int
+	user                   gateway.Ref // who asked first
 }
 
 func values(t testing.TB, in map[gateway.Field]any) map[gateway.Field]gateway.Payload {

@@ -191,11 +191,18 @@ func (x *Exchange) deliver(ctx context.Context, p authn.Peer, item store.Mail) (
 	return x.release(ctx, h)
 }
 
+// earlier is a request that was taken in before.
+type earlier struct {
+	envelope.Access
+	digest  gateway.Digest // of the request as it was signed
+	takenIn time.Time
+}
+
 // answered returns the request that a message answers, if the role that collects
 // it is the one that asked. An answer to no request of the recipient, to another
 // function's, or to one about another person, purpose, type or agency is decided
 // as what it is then: a message sent unasked.
-func (x *Exchange) answered(ctx context.Context, c envelope.Claims, role gateway.Role) (*envelope.Access, error) {
+func (x *Exchange) answered(ctx context.Context, c envelope.Claims, role gateway.Role) (*earlier, error) {
 	if c.ReplyTo == "" {
 		return nil, nil
 	}
@@ -204,7 +211,7 @@ func (x *Exchange) answered(ctx context.Context, c envelope.Claims, role gateway
 		return nil, err
 	}
 	asker := regime.owner(c.Recipient(), x.cfg.Now())
-	row, _, err := x.cfg.Store.Message(ctx, asker, c.ReplyTo)
+	row, index, err := x.cfg.Store.Message(ctx, asker, c.ReplyTo)
 	if errors.Is(err, store.ErrNotFound) || err == nil && len(row.Body) == 0 {
 		return nil, nil
 	}
@@ -219,7 +226,15 @@ func (x *Exchange) answered(ctx context.Context, c envelope.Claims, role gateway
 	if err != nil || a.Discloser != c.Issuer || a.Subject != c.Subject || a.Type != c.Type || a.Purpose != c.Purpose || a.Role != role {
 		return nil, nil // a message, or a request for something else
 	}
-	return &a, nil
+	answers := &earlier{Access: a, digest: row.Digest}
+	if a.Emergency != nil {
+		entry, err := x.cfg.Store.Entry(ctx, index)
+		if err != nil {
+			return nil, err
+		}
+		answers.takenIn = entry.Time
+	}
+	return answers, nil
 }
 
 func handed(r receipt.Release) Handed {

@@ -36,7 +36,10 @@ func (x *Exchange) question(h handout, r *Regime, now time.Time) (facts.Question
 	}
 	reason(&q, gate.Reason)
 	if h.answers != nil {
-		asked(&q, *h.answers)
+		asked(&q, h.answers.Access)
+		if q.Emergency != nil { // when it was granted, and who confirmed it, the register knows
+			q.Emergency.Request, q.Emergency.TakenIn = h.answers.ID, h.answers.takenIn
+		}
 	}
 	if !h.official.IsZero() {
 		q.Actor.User, q.Actor.Function = h.official.Access().User, false
@@ -44,7 +47,8 @@ func (x *Exchange) question(h handout, r *Regime, now time.Time) (facts.Question
 	return q, values(&q, h.msg)
 }
 
-// asked makes q the question of a request that was answered.
+// asked makes q the question of a request. The time that it says itself counts
+// for nothing.
 func asked(q *facts.Question, a envelope.Access) {
 	q.Initiative, q.Purpose, q.QueuedAt = gateway.ByActor, a.Purpose, time.Time{}
 	q.Fields, q.Claimed, q.OnScene = fields(a.Fields), a.BasisClaimed, a.OnScene
@@ -52,8 +56,7 @@ func asked(q *facts.Question, a envelope.Access) {
 	q.Reason, q.ReasonLen = "", 0
 	reason(q, a.Reason)
 	if e := a.Emergency; e != nil {
-		q.Emergency = &facts.Emergency{ThreatToLife: e.ThreatToLife, DiaryNo: e.DiaryNo, Reauthenticated: e.Reauthenticated,
-			RequestedAt: e.RequestedAt, Operation: e.Operation}
+		q.Emergency = &facts.Emergency{ThreatToLife: e.ThreatToLife, DiaryNo: e.DiaryNo, Reauthenticated: e.Reauthenticated, Operation: e.Operation}
 	}
 }
 

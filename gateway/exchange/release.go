@@ -17,7 +17,6 @@ import (
 	"sluss/gateway/policy"
 	"sluss/gateway/receipt"
 	"sluss/gateway/redact"
-	"sluss/gateway/relay"
 	"sluss/gateway/store"
 )
 
@@ -29,8 +28,8 @@ type handout struct {
 	msg      envelope.Message
 	item     *store.Mail
 	official authn.Official
-	asked    *gateway.Digest  // of the access request
-	answers  *envelope.Access // the request that the message answers
+	asked    *gateway.Digest // of the access request
+	answers  *earlier        // the request that the message answers
 }
 
 // ruling is a decision with what it rested on.
@@ -40,7 +39,8 @@ type ruling struct {
 	question facts.Question
 	known    facts.Known
 	decision policy.Decision
-	table    *tabled // of a follow-up report
+	table    *tabled         // of a follow-up report
+	claim    []gateway.Basis // of an outcome without data: what would release something if it were claimed
 }
 
 // rule takes the decision, as of now.
@@ -58,7 +58,8 @@ func (x *Exchange) rule(ctx context.Context, q facts.Question) (ruling, error) {
 	if err != nil {
 		return ruling{}, fmt.Errorf("deciding: %w", err)
 	}
-	return ruling{now: now, regime: regime, question: q, known: known, decision: d}, nil
+	r := ruling{now: now, regime: regime, question: q, known: known, decision: d}
+	return r, x.claimable(ctx, &r)
 }
 
 // expect lists the versions that must still stand when the ruling is committed.
@@ -71,14 +72,15 @@ func (r ruling) expect() []store.State {
 }
 
 // fingerprint is equal for two rulings that say the same on the same grounds.
+// The first byte says whose task was opened for it, if any.
 func (r ruling) fingerprint() []byte {
 	d := r.decision
-	b, err := json.Marshal([]any{d.Outcome(), d.Reason(), d.Allowed(), d.Withheld(), d.SuppressedCells(), d.Obligations(), d.Snapshot()})
+	b, err := json.Marshal([]any{d.Outcome(), d.Reason(), d.Allowed(), d.Withheld(), d.SuppressedCells(), d.Obligations(), d.Snapshot(), r.claim})
 	if err != nil {
 		return nil // equal to nothing that was stored
 	}
 	digest := gateway.DigestOf(b)
-	return digest[:]
+	return append([]byte{r.tasked()}, digest[:]...)
 }
 
 // release decides on a message, commits what may leave with its entry and
@@ -180,7 +182,7 @@ func (x *Exchange) handOut(ctx context.Context, h handout, r ruling) (receipt.Re
 	e1.Allowed, e1.Withheld = receipt.Shown(view)
 	e1.Suppressed = r.decision.SuppressedCells()
 	w := store.Write{Expect: r.expect()}
-	if err := x.keepTable(ctx, &w, &e1, h, r); err != nil {
+	if err := errors.Join(x.noteReading(ctx, &w, &e1, h, r), x.keepTable(ctx, &w, &e1, h, r)); err != nil {
 		return receipt.Release{}, err
 	}
 	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
@@ -198,6 +200,9 @@ func (x *Exchange) handOut(ctx context.Context, h handout, r ruling) (receipt.Re
 		w.Change = []store.MailChange{{Mail: item}}
 	}
 	x.once(&w, h, r.now)
+	if w.Mail, err = x.tell(h, r); err != nil {
+		return receipt.Release{}, err
+	}
 	c, err := x.cfg.Log.Append(ctx, w)
 	if errors.Is(err, store.ErrMoved) {
 		return receipt.Release{}, err
@@ -205,6 +210,7 @@ func (x *Exchange) handOut(ctx context.Context, h handout, r ruling) (receipt.Re
 	if err != nil {
 		return receipt.Release{}, appended(err)
 	}
+	x.cfg.Mail.Arrived(w.Mail)
 	return x.cfg.Binder.Release(c, view)
 }
 
@@ -268,8 +274,14 @@ func (x *Exchange) hold(ctx context.Context, h handout, r ruling) error {
 		w.Change = []store.MailChange{{Mail: item}}
 	}
 	x.once(&w, h, r.now)
-	if w.Mail, err = x.tell(h, r); err != nil {
+	told, err := x.toldBefore(ctx, &w, h, r)
+	if err != nil {
 		return err
+	}
+	if !told {
+		if w.Mail, err = x.tell(h, r); err != nil {
+			return err
+		}
 	}
 	_, err = x.cfg.Log.Append(ctx, w)
 	if errors.Is(err, store.ErrMoved) {
@@ -282,7 +294,7 @@ func (x *Exchange) hold(ctx context.Context, h handout, r ruling) error {
 	if h.item != nil {
 		return nil
 	}
-	return refusal(r.decision)
+	return r.refusal()
 }
 
 // looser adds an incident entry when the message claims a looser protection
@@ -341,64 +353,4 @@ func (x *Exchange) once(w *store.Write, h handout, now time.Time) {
 	a := h.official.Access()
 	w.Replay = "access " + string(a.Agency) + " " + string(a.ID)
 	w.ReplayUntil = now.Add(envelope.MaxAccess + 2*envelope.Skew)
-}
-
-// tell returns the notices of an outcome without data: a task for the
-// discloser, a word for the recipient that something is withheld. Nobody hears
-// of a person who is not on record.
-func (x *Exchange) tell(h handout, r ruling) ([]store.Mail, error) {
-	claims, outcome := h.msg.Claims(), r.decision.Outcome()
-	if outcome == gateway.NoRecord {
-		return nil, nil
-	}
-	var out []store.Mail
-	if h.item != nil {
-		said := map[string]string{"outcome": string(outcome)}
-		if reason := shownReason(r.decision); reason != "" {
-			said["reason"] = string(reason)
-		}
-		refused, err := x.cfg.Mail.Notice(relay.Box{Agency: h.item.Agency, Role: h.role}, envelope.ReleaseRefused, claims.ID, said)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, refused)
-	}
-	if outcome == gateway.Review {
-		task, err := x.cfg.Mail.Notice(relay.Box{Agency: claims.Issuer, Role: claims.FromRole}, envelope.ReviewRequested, claims.ID,
-			map[string]string{"reason": string(r.decision.Reason()), "recipient": claims.Audience, "role": string(h.role)})
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, task)
-	}
-	return out, nil
-}
-
-// shownReason is the reason of a DENY on fields as the recipient may know it;
-// "" for any other outcome.
-func shownReason(d policy.Decision) gateway.Reason {
-	if d.Outcome() != gateway.Deny || d.Stage() != "" {
-		return ""
-	}
-	for _, w := range d.Withheld() {
-		if w.Reason == d.Reason() {
-			return w.Shown
-		}
-	}
-	return ""
-}
-
-// refusal words an outcome without data for an official.
-func refusal(d policy.Decision) error {
-	switch d.Outcome() {
-	case gateway.NoRecord:
-		return gateway.Refuse(gateway.CodeNoRecord, "there is nothing to release", nil)
-	case gateway.Review:
-		return gateway.Refuse(gateway.CodeReview, "a person at the disclosing agency has to decide; a task was sent there", nil)
-	}
-	detail := "nothing is released"
-	if reason := shownReason(d); reason != "" {
-		detail += "; reason " + string(reason) + "; a refusal between authorities can be appealed (OSL 6 kap. 7-8 §§)"
-	}
-	return gateway.Refuse(gateway.CodeDenied, detail, nil)
 }

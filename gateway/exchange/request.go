@@ -57,14 +57,19 @@ func (x *Exchange) request(ctx context.Context, o authn.Official) (Requested, er
 		Discloser: facts.Discloser{Agency: regime.owner(a.Discloser, now), Role: senders[0]}, Urgency: "normal", AgenciesKnown: true, LogAvailable: true}
 	q.Actor.Role = a.Role
 	asked(&q, a)
+	granted, err := x.grant(ctx, a, &q, now)
+	if err != nil {
+		return Requested{}, err
+	}
 	r, err := x.rule(ctx, q)
 	if err != nil {
 		return Requested{}, err
 	}
-	w, err := x.requestWrite(o, r, senders)
+	w, err := x.requestWrite(ctx, o, r, senders)
 	if err != nil {
 		return Requested{}, err
 	}
+	w.Expect = append(w.Expect, granted...)
 	x.once(&w, handout{official: o}, r.now)
 	c, err := x.cfg.Log.Append(ctx, w)
 	if errors.Is(err, store.ErrMoved) {
@@ -77,7 +82,7 @@ func (x *Exchange) request(ctx context.Context, o authn.Official) (Requested, er
 		return Requested{}, appended(err)
 	}
 	if early(r) {
-		return Requested{}, refusal(r.decision)
+		return Requested{}, r.refusal()
 	}
 	x.cfg.Mail.Arrived(w.Mail)
 	ev, err := receipt.Of(c)
@@ -94,12 +99,59 @@ func early(r ruling) bool {
 // requestWrite is what a request writes: an entry always; a row to be found by
 // the answer, and the discloser's mail, unless it ended early or the person is
 // not on record for who asks.
-func (x *Exchange) requestWrite(o authn.Official, r ruling, senders []gateway.Role) (store.Write, error) {
+func (x *Exchange) requestWrite(ctx context.Context, o authn.Official, r ruling, senders []gateway.Role) (store.Write, error) {
+	a, token := o.Access(), o.Request()
+	w := store.Write{Expect: r.expect()}
+	e1, e2 := x.requestEntry(o, r)
+	var err error
+	if !early(r) {
+		err = x.noteEmergency(ctx, &w, &e1, a, token, r)
+	}
+	if err != nil {
+		return store.Write{}, err
+	}
+	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
+	if err != nil {
+		return store.Write{}, err
+	}
+	w.Entries = []store.Entry{entry}
+	if early(r) {
+		return w, nil
+	}
+	if r.decision.Outcome() == gateway.NoRecord {
+		senders = nil
+	}
+	if q := r.question; q.Type == emergencyAccess && q.Emergency != nil {
+		if w.Mail, err = x.glassRequest(a, r, senders); err != nil {
+			return store.Write{}, err
+		}
+	}
+	if a.Emergency != nil && a.Emergency.Confirms != "" {
+		return w, nil // it asks nothing of its own
+	}
+	row := &store.Message{Issuer: a.Agency, ID: a.ID, Digest: gateway.DigestOf([]byte(token)), To: a.Discloser, Sender: a.Role, Type: a.Type,
+		Subject: a.Subject, Issued: a.IssuedAt, Expires: r.now.Add(requestLife)}
+	if row.Body, row.Key, err = x.cfg.AtRest.Encrypt(a.Agency, "message", r.now, []byte(token), aad(a.Agency, a.ID)); err != nil {
+		return store.Write{}, err
+	}
+	w.Message = row
+	for _, role := range senders {
+		notice, err := x.cfg.Mail.Notice(relay.Box{Agency: a.Discloser, Role: role}, envelope.InfoRequested, a.ID,
+			map[string]string{"request": token})
+		if err != nil {
+			return store.Write{}, err
+		}
+		w.Mail = append(w.Mail, notice)
+	}
+	return w, nil
+}
+
+// requestEntry returns the two parts of the entry of a request.
+func (x *Exchange) requestEntry(o authn.Official, r ruling) (disclosure.E1, disclosure.E2) {
 	a := o.Access()
 	snap := r.decision.Snapshot()
-	kind := disclosure.RequestReceived
-	e1 := disclosure.E1{Kind: kind, Time: disclosure.At(r.now), Message: a.ID, Discloser: a.Discloser, Recipient: a.Agency, Type: a.Type,
-		Request: requestDigest(o), Digest: requestDigest(o), Role: a.Role, Purpose: a.Purpose, Snapshot: &snap}
+	e1 := disclosure.E1{Kind: disclosure.RequestReceived, Time: disclosure.At(r.now), Message: a.ID, Discloser: a.Discloser, Recipient: a.Agency,
+		Type: a.Type, Request: requestDigest(o), Digest: requestDigest(o), Role: a.Role, Purpose: a.Purpose, Snapshot: &snap}
 	e2 := disclosure.E2{Retention: rulingRetention(r), Subject: a.Subject, Claimed: a.BasisClaimed, Fields: r.question.Fields,
 		Denied: r.decision.Reason(), States: map[string]int64{},
 		Actor: &disclosure.Actor{Agency: a.Agency, System: o.Peer().URI(), Role: a.Role, User: a.User, Unit: a.Unit}}
@@ -109,33 +161,17 @@ func (x *Exchange) requestWrite(o authn.Official, r ruling, senders []gateway.Ro
 	for _, s := range r.expect() {
 		e2.States[s.Name] = s.Version
 	}
-	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
-	if err != nil {
-		return store.Write{}, err
+	if a.Reason != nil {
+		e2.Reason = &disclosure.Reason{Code: a.Reason.Code, Length: a.Reason.Length}
 	}
-	w := store.Write{Expect: r.expect(), Entries: []store.Entry{entry}}
-	if early(r) {
-		return w, nil
-	}
-	raw := []byte(o.Request())
-	row := &store.Message{Issuer: a.Agency, ID: a.ID, Digest: gateway.DigestOf(raw), To: a.Discloser, Sender: a.Role, Type: a.Type,
-		Subject: a.Subject, Issued: a.IssuedAt, Expires: r.now.Add(requestLife)}
-	if row.Body, row.Key, err = x.cfg.AtRest.Encrypt(a.Agency, "message", r.now, raw, aad(a.Agency, a.ID)); err != nil {
-		return store.Write{}, err
-	}
-	w.Message = row
-	if r.decision.Outcome() == gateway.NoRecord {
-		return w, nil
-	}
-	for _, role := range senders {
-		notice, err := x.cfg.Mail.Notice(relay.Box{Agency: a.Discloser, Role: role}, envelope.InfoRequested, a.ID,
-			map[string]string{"request": o.Request()})
-		if err != nil {
-			return store.Write{}, err
+	if e := a.Emergency; e != nil && a.Type == emergencyAccess {
+		e2.Retention, e2.Diary = disclosure.Long, e.DiaryNo
+		e2.BreakGlass = &disclosure.BreakGlass{Reason: *e1.Request, Diary: e.DiaryNo}
+		if e.Confirms != "" {
+			e2.BreakGlass.Confirmer = a.User
 		}
-		w.Mail = append(w.Mail, notice)
 	}
-	return w, nil
+	return e1, e2
 }
 
 // requestLife is how long a request can be answered.

@@ -15,9 +15,10 @@ import (
 	"sluss/gateway/store"
 )
 
-// Admission is a statement that may be taken in: the rows that the exchange
-// writes in the transaction of its entry. Only [Register.Admit] fills it. It holds
-// while the state it was checked against stands.
+// Admission is a statement or a note that may be taken in: the rows that the
+// exchange writes in the transaction of its entry. Only [Register.Admit] and
+// [Register.Note] fill it. It holds while the state it was checked against
+// stands.
 type Admission struct {
 	before, after store.State
 	row           store.Statement

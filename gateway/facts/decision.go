@@ -2,6 +2,7 @@ package facts
 
 import (
 	"slices"
+	"time"
 
 	"sluss/gateway"
 )
@@ -35,6 +36,23 @@ func (r request) decisions(p Person) (own, release standings) {
 		}
 	}
 	return own, release
+}
+
+// unclaimed returns the bases on which decisions are recorded that would stand
+// if the question claimed them.
+func (q Question) unclaimed(p Person, t *Tables, now time.Time) []gateway.Basis {
+	var out []gateway.Basis
+	for i := range p.Decisions {
+		d := &p.Decisions[i]
+		need, known := t.Bases[d.Basis]
+		if !known || need.Unclaimed || slices.Contains(q.Claimed, d.Basis) || slices.Contains(out, d.Basis) {
+			continue
+		}
+		if (request{q: q, tables: t, today: Today(now), now: now}).decisionStanding(d, need, p) == InForce {
+			out = append(out, d.Basis)
+		}
+	}
+	return out
 }
 
 // add notes a standing for each field that a decision names; the best of

@@ -3,7 +3,7 @@
 // and 16.2). It is made from statements: control messages signed by the agency
 // with authority over the fact, kept as they were signed.
 //
-// Three steps, each on the one before:
+// The steps, each on those before:
 //
 //   - [Register.Admit] takes a verified, conforming statement in, if its stater has
 //     authority over every fact in it (policies/data/statements.json)
@@ -15,6 +15,9 @@
 //     each time with the version, the digest and the MAC of the row that says
 //     which statements there are. What does not fit is [ErrTampered], and nothing
 //     leaves.
+//   - [Register.Note] prepares what the gateway itself has seen done and must
+//     remember, in the same form: a request for break-glass, its confirmation, that
+//     a user has read about a person. [Register.Of] recalls it.
 //   - [Derive] is a pure function from what is stated, a question and a moment to
 //     the [Input].
 //
@@ -101,6 +104,7 @@ type reading struct {
 	person   Person
 	provider Provider
 	users    map[gateway.Ref]User
+	notes    []Note
 }
 
 // New returns a Register over a store.
@@ -118,6 +122,9 @@ type Known struct {
 	input    *Input
 	versions []store.State
 	looser   bool
+	read     bool
+	glass    *Emergency
+	others   []gateway.Basis
 }
 
 // IsZero reports whether k was never answered.
@@ -135,6 +142,18 @@ func (k Known) Input() Input {
 // while each still has its version, 0 for one that does not exist.
 func (k Known) Versions() []store.State { return k.versions }
 
+// Read reports that the user is known to have read about the person in this
+// very role, so that it need not be noted again.
+func (k Known) Read() bool { return k.read }
+
+// Emergency returns the break-glass request that is asked under, with what the
+// register knows of it, or nil.
+func (k Known) Emergency() *Emergency { return k.glass }
+
+// Unclaimed returns the bases on which decisions are recorded that stand in this
+// question but for its not claiming them.
+func (k Known) Unclaimed() []gateway.Basis { return k.others }
+
 // MarkingLooser reports that the message claims a looser protection marking
 // than is known. The stricter one was used; it is an incident.
 func (k Known) MarkingLooser() bool { return k.looser }
@@ -148,18 +167,28 @@ func (r *Register) Of(ctx context.Context, q Question, now time.Time) (Known, er
 	if err != nil {
 		return Known{}, err
 	}
-	world := World{}
+	world, read := World{}, false
+	if q.Emergency != nil {
+		emergency := *q.Emergency // which the caller keeps as it is
+		q.Emergency = &emergency
+	}
 	for i, row := range rows {
 		what, err := r.reading(ctx, row, tables)
 		if err != nil {
 			return Known{}, err
+		}
+		if isNotes(names[i]) {
+			q.recall(what.notes)
+			read = read || q.read(what.notes)
+			continue
 		}
 		world.add(q, names[i], what)
 	}
 	in := Derive(world, q, tables, now)
 	known := world.Person.Marking
 	looser := q.Marking != "" && markings[q.Marking] < markings[known]
-	return Known{input: &in, versions: rows, looser: looser}, nil
+	return Known{input: &in, versions: rows, looser: looser, read: read, glass: q.Emergency,
+		others: q.unclaimed(world.Person, tables, now)}, nil
 }
 
 // states names what a question rests on, the person first.
@@ -172,7 +201,10 @@ func (q Question) states() []string {
 		names = append(names, stateOfProvider(q.Actor.Agency))
 	}
 	if q.Actor.User != "" && q.Subject != "" {
-		names = append(names, stateOfUser(q.Actor.Agency, q.Actor.User))
+		names = append(names, stateOfUser(q.Actor.Agency, q.Actor.User), stateOfReading(q.Actor.Agency, q.Actor.User, q.Subject))
+	}
+	if e := q.Emergency; e != nil && e.Request != "" {
+		names = append(names, stateOfEmergencies(q.Actor.Agency, e.TakenIn))
 	}
 	return append(names, q.others()...)
 }
@@ -238,11 +270,20 @@ func (r *Register) reading(ctx context.Context, row store.State, t *Tables) (rea
 	if ok && known.version == row.Version && known.digest == row.Digest && known.tables == t && hmac.Equal(known.mac, row.MAC) {
 		return known, nil
 	}
-	l, _, err := r.load(ctx, row, t)
-	if err != nil {
-		return reading{}, err
+	known = reading{version: row.Version, digest: row.Digest, mac: slices.Clone(row.MAC), tables: t}
+	if isNotes(row.Name) {
+		notes, err := r.notes(ctx, row)
+		if err != nil {
+			return reading{}, err
+		}
+		known.notes = notes
+	} else {
+		l, _, err := r.load(ctx, row, t)
+		if err != nil {
+			return reading{}, err
+		}
+		known.person, known.provider, known.users = l.result(), l.provider(), l.users
 	}
-	known = reading{version: row.Version, digest: row.Digest, mac: slices.Clone(row.MAC), tables: t, person: l.result(), provider: l.provider(), users: l.users}
 	r.remember(row.Name, known)
 	return known, nil
 }

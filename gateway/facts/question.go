@@ -37,7 +37,7 @@ type Question struct {
 	// report; the zero Table is one that nobody has looked at, and shows nothing.
 	Table Table
 	// ReadElsewhere says that another role of the same user has read about the
-	// person: the log knows.
+	// person; the register finds it in its notes too.
 	ReadElsewhere bool
 	// AgenciesKnown says that actor and discloser are in the directory,
 	// LogAvailable that an entry can be written.
@@ -68,9 +68,14 @@ type Emergency struct {
 	ThreatToLife    bool
 	DiaryNo         string
 	Reauthenticated bool
-	RequestedAt     time.Time
-	ConfirmedBy     gateway.Ref // the second person; "" while nobody has confirmed
 	Operation       string
+	// Request names the request that was taken in on the day TakenIn; what the
+	// gateway noted of it then fills RequestedAt and ConfirmedBy. Without one
+	// they are as the caller says.
+	Request     gateway.MessageID
+	TakenIn     time.Time
+	RequestedAt time.Time   // by the gateway's clock; zero if it was never granted
+	ConfirmedBy gateway.Ref // the second person; "" while nobody has confirmed
 }
 
 // Message types, roles and bases that facts are about.

@@ -241,7 +241,8 @@ func TestOf(t *testing.T) {
 	for _, v := range k.Versions() {
 		names = append(names, fmt.Sprintf("%s@%d", v.Name, v.Version))
 	}
-	if want := []string{"person:" + string(person) + "@7", "user:" + string(townA) + ":" + string(user) + "@1"}; !slices.Equal(names, want) {
+	if want := []string{"person:" + string(person) + "@7", "user:" + string(townA) + ":" + string(user) + "@1",
+		"read:" + string(townA) + ":" + string(user) + ":" + string(person) + "@0"}; !slices.Equal(names, want) {
 		t.Errorf("got versions %q, want %q", names, want)
 	}
 	if !(facts.Known{}).IsZero() || !(facts.Admission{}).IsZero() {
@@ -282,7 +283,7 @@ func TestOfOthers(t *testing.T) {
 		if about := k.Input().About; about["risk_level"] != want || about["method"] {
 			t.Errorf("got %v, want %v for risk_level", about, want)
 		}
-		if len(k.Versions()) != 4 { // the person, the user and two others
+		if len(k.Versions()) != 5 { // the person, the user, what the user has read, and two others
 			t.Errorf("got %d versions", len(k.Versions()))
 		}
 		b.must(portal, "subject.self", "exit.consent", consentWith(nil))
@@ -300,7 +301,7 @@ func TestUnknownPerson(t *testing.T) {
 	if f.OnRecord || f.CaseOpen || f.MayKnow || f.Assigned || !f.Protected || !f.PersonalSecurity {
 		t.Errorf("got %+v", f)
 	}
-	if v := k.Versions(); len(v) != 2 || v[0].Version != 0 || v[1].Version != 0 {
+	if v := k.Versions(); len(v) != 3 || v[0].Version != 0 || v[1].Version != 0 || v[2].Version != 0 {
 		t.Errorf("got versions %+v", v)
 	}
 }

@@ -52,6 +52,8 @@ type Limits struct {
 		Minutes            int `json:"minutes"`
 		UnconfirmedMinutes int `json:"unconfirmed_minutes"`
 		MinReasonLength    int `json:"min_reason_length"`
+		BarredHours        int `json:"barred_hours"` // after a request that nobody confirms
+		ReviewHours        int `json:"review_hours"`
 	} `json:"break_glass"`
 }
 
@@ -217,7 +219,8 @@ func (t *Tables) readLimits(fsys fs.FS) error {
 		return err
 	}
 	for _, n := range []int{l.Consent.MaxMonths, l.Consent.MinAgeAlone, l.Decision.GroundMonths, l.Age.ChildUnder,
-		l.Age.YoungUnder, l.BreakGlass.Minutes, l.BreakGlass.UnconfirmedMinutes, l.BreakGlass.MinReasonLength} {
+		l.Age.YoungUnder, l.BreakGlass.Minutes, l.BreakGlass.UnconfirmedMinutes, l.BreakGlass.MinReasonLength,
+		l.BreakGlass.BarredHours, l.BreakGlass.ReviewHours} {
 		if n <= 0 {
 			return fmt.Errorf("facts: table limits lacks a limit")
 		}

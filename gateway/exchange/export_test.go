@@ -1,0 +1,4 @@
+package exchange
+
+// ReviewDue says when a review is due.
+var ReviewDue = reviewDue
