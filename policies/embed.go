@@ -34,6 +34,7 @@
 //	x-locating            the field tells where a person is
 //	x-forbidden           the field may never be sent
 //	x-cells               each element's "n" is a disclosure of its own
+//	x-register            read by the gateway's register alone: no decision is about it, no release holds it
 //
 // and on the type x-code, x-message-type, x-version, x-control, x-named-only
 // (fields must be named), x-officials (named officials read it, so it stays

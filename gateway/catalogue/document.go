@@ -10,7 +10,7 @@ import (
 
 // Document is what the provisions may look up: the data document "catalogue".
 // Lists that are looked into are objects whose members are true. It holds no
-// sizes, shapes or texts.
+// sizes, shapes or texts, and no field that the register alone reads.
 type Document struct {
 	Kinds    map[gateway.Kind]KindDocument        `json:"kinds"`
 	Roles    map[gateway.Role]RoleDocument        `json:"roles"`
@@ -90,6 +90,9 @@ func (t *Type) document(legs []*Leg) TypeDocument {
 	d := TypeDocument{t.Code, t.Control, t.NamedOnly, t.Subject, make(map[gateway.Field]FieldDocument), []LegDocument{}}
 	for i := range t.Fields {
 		f := &t.Fields[i]
+		if f.Register {
+			continue
+		}
 		d.Fields[f.Name] = FieldDocument{f.Number, f.Class, f.Subclass, f.Locating, f.Forbidden, f.Sealed, f.Origin}
 	}
 	for _, l := range legs {

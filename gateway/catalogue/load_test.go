@@ -49,6 +49,7 @@ func TestLoad(t *testing.T) {
 		{"holder without its own rule", m04, `"x-origin": {"POL": ["35:1"]}`, `"x-origin": {"POL": ["18:1"]}`, catalogue.ErrType},
 		{"unknown rule", m04, `"x-origin": {"POL": ["35:1"]}`, `"x-origin": {"POL": ["35:1", "99:9"]}`, catalogue.ErrType},
 		{"required of who does not hold it", m04, `"x-sealed": true`, `"x-required-of": ["MUN"], "x-sealed": true`, catalogue.ErrType},
+		{"register's field sealed", m04, `"x-sealed": true`, `"x-register": true, "x-sealed": true`, catalogue.ErrType},
 		{"cells of a sealed field", m04, `"x-sealed": true`, `"x-cells": true, "x-sealed": true`, catalogue.ErrType},
 		{"protected address does not locate", state, `"x-locating": true`, `"x-locating": false`, catalogue.ErrType},
 
@@ -85,6 +86,7 @@ func TestLoad(t *testing.T) {
 		{"another class, document and all", m04, `"x-class": "INT"`, `"x-class": "RDT"`, nil},
 		{"a field means two things", "message_types/exit.emergency_access.schema.json", `"x-class": "ID"`, `"x-class": "CAS"`, catalogue.ErrType},
 
+		{"statement whose number is a field of the case", state, `"x-register": true`, `"x-register": false`, catalogue.ErrTable},
 		{"statement whose number may be left out", state, `"required": ["seq", `, `"required": [`, catalogue.ErrTable},
 		{"table under two keys", roles, `{`, `{"x": 1,`, catalogue.ErrTable},
 		{"table under another key", roles, `"roles"`, `"role"`, catalogue.ErrTable},

@@ -4,10 +4,12 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"sluss/gateway"
 	"sluss/gateway/catalogue"
+	"sluss/gateway/envelope"
 )
 
 var update = flag.Bool("update", false, "rewrite policies/data/catalogue.json from the message types")
@@ -34,6 +36,24 @@ func TestDocument(t *testing.T) {
 	}
 	if string(got) != string(want) {
 		t.Error("data/catalogue.json is not what the message types say; run go test -run Document -update")
+	}
+}
+
+// TestRegisterField: agencies that get a consent record see the fields of the
+// domain's table (Section 15.2), and not the number by which the register tells
+// an old statement from a new one.
+func TestRegisterField(t *testing.T) {
+	c := good(t)
+	mt, _ := c.Newest("exit.consent")
+	seq, ok := mt.Field(catalogue.SeqField)
+	if !ok || !seq.Register || !slices.Equal(mt.Names()[:2], []gateway.Field{"consent_id", "given_by"}) || len(mt.Names()) != 18 {
+		t.Errorf("decisions on a consent record are about %v", mt.Names())
+	}
+	if f := c.Document().Types["exit.consent"].Fields; f["seq"].Class != "" || f["consent_id"].Class != "CAS" {
+		t.Errorf("provisions see %+v", f["seq"])
+	}
+	if !slices.ContainsFunc(mt.EncodeSpec(gateway.Municipality, nil), func(s envelope.FieldSpec) bool { return s.Name == "seq" }) {
+		t.Error("a sender has no place for the number")
 	}
 }
 

@@ -130,15 +130,16 @@ func (c *Catalogue) checkLeg(t *Type, leg *Leg) error {
 }
 
 // markStatement notes that a type goes to the register: every version has the
-// sequence number by which an old statement is told from a new one.
+// sequence number by which an old statement is told from a new one. It is no
+// field of the case: agencies that get a consent record get it without.
 func (c *Catalogue) markStatement(newest *Type) error {
 	for _, t := range c.types {
 		if t.Name != newest.Name {
 			continue
 		}
 		f, ok := t.Field(SeqField)
-		if !ok || f.Sealed || !f.required {
-			return fmt.Errorf("statements need a clear, required %s", SeqField)
+		if !ok || !f.Register || !f.required {
+			return fmt.Errorf("statements need a required %s of the register", SeqField)
 		}
 		t.Statement = true
 	}

@@ -223,6 +223,8 @@ func (f *Field) annotation(m member, sealed **bool) error {
 		return decodeStrict(m.value, &f.Forbidden)
 	case "x-cells":
 		return decodeStrict(m.value, &f.Cells)
+	case "x-register":
+		return decodeStrict(m.value, &f.Register)
 	case "x-required-of":
 		var kinds []gateway.Kind
 		f.requiredOf = make(map[gateway.Kind]bool)
@@ -249,6 +251,8 @@ func (f *Field) checkAnnotations(tables *Tables) error {
 		return fmt.Errorf("x-locating: every field of the class locates")
 	case f.Cells && f.Sealed:
 		return fmt.Errorf("x-cells: of a sealed field")
+	case f.Register && f.Sealed:
+		return fmt.Errorf("x-register: of a sealed field")
 	case len(f.Origin) == 0:
 		return fmt.Errorf("x-origin: nobody holds it")
 	}

@@ -56,6 +56,7 @@ type Field struct {
 	Locating  bool                            // tells where the person is
 	Forbidden bool                            // may never be sent
 	Cells     bool                            // each element's "n" is a disclosure of its own
+	Register  bool                            // read by the register alone: no decision is about it, no release holds it
 	Shape     json.RawMessage                 // its JSON Schema, without annotations
 
 	required   bool // of every sender
@@ -72,11 +73,14 @@ func (t *Type) Field(name gateway.Field) (*Field, bool) {
 	return &t.Fields[i], true
 }
 
-// Names returns the names of all fields in table order.
+// Names returns the names of the fields that decisions are about, in table
+// order: all but those that the register alone reads.
 func (t *Type) Names() []gateway.Field {
-	names := make([]gateway.Field, len(t.Fields))
+	names := make([]gateway.Field, 0, len(t.Fields))
 	for i := range t.Fields {
-		names[i] = t.Fields[i].Name
+		if f := &t.Fields[i]; !f.Register {
+			names = append(names, f.Name)
+		}
 	}
 	return names
 }

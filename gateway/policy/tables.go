@@ -92,6 +92,7 @@ type field struct {
 	Locating  bool                            `json:"x-locating"`
 	Forbidden bool                            `json:"x-forbidden"`
 	Cells     bool                            `json:"x-cells"`
+	Register  bool                            `json:"x-register"`
 	Enum      []any                           `json:"enum"`
 }
 
@@ -165,7 +166,8 @@ func (t *tables) readType(tree fs.FS, name string) error {
 }
 
 // readFields reads the properties of a schema in the order in which they
-// stand there, which is the order of decisions and of the log.
+// stand there, which is the order of decisions and of the log. No decision is
+// about what the register alone reads.
 func readFields(properties json.RawMessage) ([]field, error) {
 	dec := json.NewDecoder(bytes.NewReader(properties))
 	if _, err := dec.Token(); err != nil {
@@ -185,7 +187,9 @@ func readFields(properties json.RawMessage) ([]field, error) {
 		if f.Class == "" || strings.Contains(string(f.Class), ".") {
 			return nil, fmt.Errorf("field %q has no class", f.Name)
 		}
-		fields = append(fields, f)
+		if !f.Register {
+			fields = append(fields, f)
+		}
 	}
 	return fields, nil
 }

@@ -44,7 +44,7 @@ func (g *Gateway) hand(s *stored, b box, purpose gateway.Purpose, request *gatew
 	opens := g.cat.MayOpen(s.t, trip, claims.Issuer.Kind(), false)
 	for i := range s.t.Fields {
 		f := &s.t.Fields[i]
-		if s.t.NamedOnly && !slices.Contains(s.message.Gate().Fields, string(f.Name)) {
+		if f.Register || s.t.NamedOnly && !slices.Contains(s.message.Gate().Fields, string(f.Name)) {
 			continue
 		}
 		reason, hidden := g.Lies.Withheld[f.Name]
