@@ -165,13 +165,18 @@ func (p *Policy) DecideInput(ctx context.Context, in facts.Input) (Decision, err
 	if err := ctx.Err(); err != nil {
 		return Decision{}, fmt.Errorf("%w: %w", ErrEvaluation, err)
 	}
-	d := Decision{snapshot: p.digest, input: cloneInput(in)}
-	j := &join{Policy: p, in: &in, v: v}
+	return p.joined(&in, v)
+}
+
+// joined joins a verdict with the tables.
+func (p *Policy) joined(in *facts.Input, v verdict) (Decision, error) {
+	d := Decision{snapshot: p.digest, input: cloneInput(*in)}
+	j := &join{Policy: p, in: in, v: v}
 	if stop := j.firstStop(); stop != nil {
 		j.stopped(&d, stop)
 		return p.checked(d)
 	}
-	if j.plan = p.planOf(&in); j.plan == nil {
+	if j.plan = p.planOf(in); j.plan == nil {
 		return Decision{}, fmt.Errorf("%w: no plan for a route that the provisions let pass", ErrEvaluation)
 	}
 	for _, a := range j.holding(setAdjustment) {

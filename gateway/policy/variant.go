@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"sluss/gateway"
+	"sluss/gateway/facts"
 )
 
 // Variant returns the policy that p would be with other tables, read from
@@ -76,17 +77,30 @@ func (p *Provision) clone() (*Provision, error) {
 	return c, nil
 }
 
-// Standings returns for every plan that a request can fall under a digest of
-// all that the join reads of it and of the METADATA behind it. Two policies of
-// the same rules, constants, adjustments and obligations whose standings are
-// equal decide every input alike. A basis whose rule holds in no request of
-// the plan is left out: holds says whether it can.
-func (p *Policy) Standings(holds func(grant string, t gateway.MessageType, r gateway.Role, own bool) bool) map[string]gateway.Digest {
+// Trip is a message type on its way from an agency of one kind to a role at an
+// agency of another, or of the same.
+type Trip struct {
+	Type             gateway.MessageType
+	Discloser, Actor gateway.Kind
+	Role             gateway.Role
+	Own              bool // the same agency
+}
+
+// Standings returns for every plan that a request can fall under, and whose
+// trip is wanted, a digest of all that the join reads of it and of the METADATA
+// behind it. Two policies of the same rules, constants, adjustments and
+// obligations whose standings are equal decide every input alike. A basis
+// whose rule can hold in no request of a trip is left out: holds says so.
+func (p *Policy) Standings(wanted func(Trip) bool, holds func(grant string, t Trip) bool) map[string]gateway.Digest {
 	out := map[string]gateway.Digest{}
 	for _, key := range p.plans.keys() {
+		trip := Trip{key.Type, key.Discloser, key.Actor, key.Role, key.Own}
+		if !wanted(trip) {
+			continue
+		}
 		var b strings.Builder
 		made := p.plans.plan(key, p.tables.Types[key.Type], &p.tables.Routes[key.Type][key.Leg])
-		p.standing(&b, key, made, func(c candidate) bool { return holds(c.ID, key.Type, key.Role, key.Own) })
+		p.standing(&b, key, made, func(c candidate) bool { return holds(c.ID, trip) })
 		out[fmt.Sprint(key)] = gateway.Digest(sha256.Sum256([]byte(b.String())))
 	}
 	return out
@@ -167,4 +181,25 @@ func (p *Policy) tried(b *strings.Builder, f *fieldPlan, list []candidate, holds
 		}
 		fmt.Fprintln(b)
 	}
+}
+
+// Join decides as if exactly the provisions held that are listed, by set and
+// id. A workbench compares it with the join of policies/reference over all that
+// a join can distinguish, whichever conditions the provisions of today have.
+func (p *Policy) Join(in facts.Input, held map[string][]string) (Decision, error) {
+	if err := checkInput(&in); err != nil {
+		return Decision{}, err
+	}
+	v := make(verdict, len(evaluated))
+	for _, set := range evaluated {
+		v[set] = make([]bool, len(p.register.sets[set]))
+		for _, id := range held[set] {
+			i, ok := p.register.index[set][id]
+			if !ok {
+				return Decision{}, fmt.Errorf("%w: no provision %q in %q", ErrInput, id, set)
+			}
+			v[set][i] = true
+		}
+	}
+	return p.joined(&in, v)
 }
