@@ -13,6 +13,7 @@ func policyCommand() *cobra.Command {
 		policyActivateCommand(),
 		policyApproveCommand(),
 		policyDigestCommand(),
+		policyLintCommand(),
 		policyRollbackCommand(),
 		policySignCommand(),
 		policyStatusCommand(),

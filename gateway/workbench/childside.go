@@ -9,7 +9,7 @@ import (
 )
 
 // maxStack bounds how deep a draft can make a parser or compiler recurse.
-const maxStack = 128 << 20
+const maxStack = 64 << 20
 
 // Work is the child's side of a [Child].
 type Work struct {

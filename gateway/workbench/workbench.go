@@ -47,29 +47,49 @@ type Pack struct {
 // a [Child] the parent holds it to its time.
 func Open(ctx context.Context, path string) (*Pack, error) {
 	defer opening(ctx)()
+	tree, bundled, err := source(path)
+	if err != nil {
+		return nil, err
+	}
+	if bundled.IsZero() {
+		return Read(ctx, tree)
+	}
+	return compile(ctx, bundled, tree)
+}
+
+// source returns the tree at path, and the snapshot in it if path is a bundle.
+func source(path string) (fs.FS, snapshot.Snapshot, error) {
 	at, err := os.Stat(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrPack, err)
+		return nil, snapshot.Snapshot{}, fmt.Errorf("%w: %w", ErrPack, err)
 	}
 	if at.IsDir() {
-		return Read(ctx, os.DirFS(path))
+		tree, err := openTree(path)
+		return tree, snapshot.Snapshot{}, err
+	}
+	s, err := readBundle(path, at)
+	if err != nil {
+		return nil, snapshot.Snapshot{}, fmt.Errorf("%w: %w", ErrPack, err)
+	}
+	return s.FS(), s, nil
+}
+
+func readBundle(path string, at fs.FileInfo) (snapshot.Snapshot, error) {
+	if !at.Mode().IsRegular() {
+		return snapshot.Snapshot{}, fmt.Errorf("%s is %s, neither a directory nor a bundle", path, kind(at.Mode()))
 	}
 	if at.Size() > snapshot.MaxBundle {
-		return nil, fmt.Errorf("%w: %s is larger than %d bytes", ErrPack, path, snapshot.MaxBundle)
+		return snapshot.Snapshot{}, fmt.Errorf("%s is larger than %d bytes", path, snapshot.MaxBundle)
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrPack, err)
+		return snapshot.Snapshot{}, err
 	}
 	bundle, err := snapshot.ParseBundle(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrPack, err)
+		return snapshot.Snapshot{}, err
 	}
-	s, err := bundle.Snapshot()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrPack, err)
-	}
-	return compile(ctx, s, s.FS())
+	return bundle.Snapshot()
 }
 
 // Read compiles the pack in a tree like policies/.
