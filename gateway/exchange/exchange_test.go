@@ -21,7 +21,8 @@ type matter struct {
 	town, police, security *member
 	person, ref, consent   gateway.Ref
 	seq                    int
-	user                   gateway.Ref // who asked first
+	user                   gateway.Ref      // who asked first
+	asked                  gateway.AgencyID // whom a confirmation asks
 }
 
 func values(t testing.TB, in map[gateway.Field]any) map[gateway.Field]gateway.Payload {

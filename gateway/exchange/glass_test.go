@@ -159,19 +159,20 @@ func TestBreakGlassSecondPerson(t *testing.T) {
 		"no re-authentication": {[2]string{"police", "exit"}, func(_ *matter, o *client.Official) {
 			o.Emergency.Reauthenticated = false
 		}},
-		"after 15 minutes": {[2]string{"police", "exit"}, func(m *matter, _ *client.Official) { m.pass(15 * time.Minute) }},
-		"another request":  {[2]string{"police", "exit"}, func(m *matter, o *client.Official) { o.Emergency.Confirms = m.send(m.assessment()).ID }},
+		"after 15 minutes":     {[2]string{"police", "exit"}, func(m *matter, _ *client.Official) { m.pass(15 * time.Minute) }},
+		"of another discloser": {[2]string{"police", "exit"}, func(m *matter, _ *client.Official) { m.asked = "kriminalvarden" }},
+		"another request":      {[2]string{"police", "exit"}, func(m *matter, o *client.Official) { o.Emergency.Confirms = m.send(m.assessment()).ID }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := newMatter(t)
 			ask := m.glass()
-			m.user = ask.User
+			m.user, m.asked = ask.User, town
 			r := must(t, first(m.police.Request(t.Context(), town, ask)), nil)
 			o := second(ask, r)
 			row.spoil(m, &o)
 			by := m.member(gateway.AgencyID(row.by[0]), row.by[1])
-			if _, err := by.Request(t.Context(), town, o); code(err) != gateway.CodeDenied && code(err) != gateway.CodeRoute {
+			if _, err := by.Request(t.Context(), m.asked, o); code(err) != gateway.CodeDenied && code(err) != gateway.CodeRoute {
 				t.Errorf("confirming got %v, want %s", err, gateway.CodeDenied)
 			}
 			m.answerGlass(r)

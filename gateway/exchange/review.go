@@ -7,6 +7,7 @@ import (
 
 	"sluss/gateway"
 	"sluss/gateway/envelope"
+	"sluss/gateway/facts"
 	"sluss/gateway/policy"
 	"sluss/gateway/relay"
 	"sluss/gateway/store"
@@ -52,10 +53,13 @@ const (
 	officersTask
 )
 
-// tasked says whether the ruling leaves something for a person to decide, and
-// for whom: the legal officer when the basis is decided by hand.
+// tasked says whether the ruling leaves something for a person at the discloser
+// to do, and for whom: the legal officer when the basis is decided by hand.
 func (r ruling) tasked() byte {
 	whose := noTask
+	if len(r.claim) > 0 && r.question.Initiative == gateway.ByDiscloser {
+		whose = decidersTask // to send it anew
+	}
 	for _, o := range r.decision.Obligations() {
 		switch o {
 		case byLegalOfficer:
@@ -84,7 +88,7 @@ func (x *Exchange) task(h handout, r ruling) (store.Mail, error) {
 		t.Request = claims.ReplyTo
 	}
 	for _, w := range r.decision.Withheld() {
-		if !slices.Contains(curable, w.Reason) {
+		if !slices.Contains(curable, w.Reason) && len(t.Claim) == 0 || !r.asksFor(w.Field) {
 			continue
 		}
 		t.Fields = append(t.Fields, w.Field)
@@ -92,12 +96,18 @@ func (x *Exchange) task(h handout, r ruling) (store.Mail, error) {
 			t.Reason = w.Reason
 		}
 	}
+	t.Obligations = []gateway.Obligation{}
 	for _, o := range obligations {
 		if slices.Contains([]gateway.Obligation{byLegalOfficer, byDecider, ofWhatIsLeft, consultSecurity}, o) {
 			t.Obligations = append(t.Obligations, o)
 		}
 	}
 	return x.cfg.Mail.Notice(r.desk(claims, r.tasked()), envelope.ReviewRequested, claims.ID, t)
+}
+
+// asksFor reports whether a field is among those asked for or put forward.
+func (r ruling) asksFor(f gateway.Field) bool {
+	return slices.Contains(r.question.Fields, f) || slices.Contains(r.question.Fields, facts.DefaultSet)
 }
 
 // decider returns the role that decides for a discloser: the sender's if it may,
