@@ -1,8 +1,14 @@
 package policy_test
 
 import (
+	"reflect"
+	"slices"
 	"strconv"
 	"testing"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/facts"
 )
 
 // BenchmarkDecideInput decides the worked cases of the main message types, one
@@ -28,8 +34,8 @@ func BenchmarkDecideInput(b *testing.B) {
 	}
 }
 
-// BenchmarkVerdict decides a question that was never asked before: the engine
-// evaluates all provisions.
+// BenchmarkVerdict decides a question of which nothing was asked before: the
+// engine evaluates all provisions.
 func BenchmarkVerdict(b *testing.B) {
 	p := read(b)
 	in := good()
@@ -42,6 +48,46 @@ func BenchmarkVerdict(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// BenchmarkAnother decides the worked cases for another person each time: up to
+// three facts are others, and so are consents and decisions. No question is
+// asked twice. It reports the median and how many were answered from memory.
+func BenchmarkAnother(b *testing.B) {
+	p, tab := builtIn(b)
+	w, cases := golden(b)
+	var questions []facts.Input
+	for _, c := range cases {
+		in := input(b, p, w, c, tab)
+		questions = append(questions, in)
+		if _, err := p.DecideInput(b.Context(), in); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s := newSpace(b, p, 3)
+	var took []float64
+	foreseen := 0
+	for b.Loop() {
+		in := one(s, questions)
+		of := reflect.ValueOf(&in.Facts).Elem()
+		for range s.rand.IntN(4) {
+			f := of.Field(s.rand.IntN(of.NumField()))
+			f.SetBool(!f.Bool())
+		}
+		in.Facts.Asked = in.Initiative == gateway.ByActor
+		in.Decision, in.Claimed = s.standings(s.fields[in.Type]), some(s, s.bases, 4)
+		if p.Foreseen(in) {
+			foreseen++
+		}
+		begun := time.Now()
+		if _, err := p.DecideInput(b.Context(), in); err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, float64(time.Since(begun).Nanoseconds())/1000)
+	}
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)/2], "median-us")
+	b.ReportMetric(100*float64(foreseen)/float64(len(took)), "%foreseen")
 }
 
 // BenchmarkRead compiles the built-in policy: what a reload costs.

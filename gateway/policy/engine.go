@@ -36,7 +36,7 @@ type engine struct {
 	decision rego.PreparedEvalQuery
 	input    *inputWriter
 	register *register
-	memo     memo
+	recall   *recall
 }
 
 // capabilities returns the language that provisions may be written in.
@@ -115,7 +115,11 @@ func newEngine(ctx context.Context, c *ast.Compiler, r *register, catalogue map[
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrProvision, err)
 	}
-	return &engine{decision: q, input: in, register: r}, nil
+	memory, err := newRecall(c, r)
+	if err != nil {
+		return nil, err
+	}
+	return &engine{q, in, r, memory}, nil
 }
 
 // readConstants evaluates the document of constants, which depends on nothing.
@@ -138,16 +142,16 @@ type verdict map[string][]bool
 // holds reports whether the i-th provision of a set holds.
 func (v verdict) holds(set string, i int) bool { return v[set][i] }
 
-// ask says which provisions hold, from memory if the same was asked before.
-// An error is never remembered.
+// ask says which provisions hold, from memory if what each of them reads was
+// asked before. An error is never remembered.
 func (e *engine) ask(ctx context.Context, in *facts.Input) (verdict, error) {
-	key := e.input.key(in)
-	if v, ok := e.memo.get(key); ok {
+	q := e.recall.question(in)
+	if v, ok := e.recall.get(q); ok {
 		return v, nil
 	}
 	v, err := e.evaluate(ctx, in)
 	if err == nil {
-		e.memo.put(key, v)
+		e.recall.put(q, v)
 	}
 	return v, err
 }

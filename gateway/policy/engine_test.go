@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -234,6 +235,80 @@ func TestMemoryTellsQuestionsApart(t *testing.T) {
 			}
 			if diff := cmp.Diff(fresh, remembered); diff != "" {
 				t.Fatalf("after a change of %s:\n%s", v.Type().Field(i).Name, diff)
+			}
+		}
+	}
+}
+
+// TestMemoryMixesQuestions asks questions that are made of the members of two
+// others, so that what each provision reads was asked before while the question
+// was not.
+func TestMemoryMixesQuestions(t *testing.T) {
+	p := read(t)
+	s := newSpace(t, p, 4)
+	foreseen := 0
+	for range 60 {
+		a, b := s.question(), s.question()
+		b.Type, b.Actor.Role, b.Named = a.Type, a.Actor.Role, a.Named
+		for _, in := range []facts.Input{a, b} {
+			if _, err := p.DecideInput(t.Context(), in); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 8 {
+			mixed := a
+			mix(s, reflect.ValueOf(&mixed).Elem(), reflect.ValueOf(b))
+			if p.Foreseen(mixed) {
+				foreseen++
+			}
+			remembered, fresh, unindexed, err := p.Verdicts(t.Context(), mixed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(fresh, remembered); diff != "" {
+				t.Fatalf("memory (-fresh +remembered):\n%s", diff)
+			}
+			if diff := cmp.Diff(fresh, unindexed); diff != "" {
+				t.Fatalf("rule index (-on +off):\n%s", diff)
+			}
+		}
+	}
+	if foreseen < 20 {
+		t.Errorf("only %d questions were answered from memory: the test compares little", foreseen)
+	}
+}
+
+// mix takes half of the members from another value, those of structures one by
+// one.
+func mix(s *space, to, from reflect.Value) {
+	for i := range to.NumField() {
+		switch f := to.Field(i); {
+		case f.Kind() == reflect.Struct:
+			mix(s, f, from.Field(i))
+		case s.rand.IntN(2) == 0:
+			f.Set(from.Field(i))
+		}
+	}
+}
+
+// TestMemoryKeepsWhatIsRead compares what a verdict is remembered by with what
+// the engine's own analysis says that the provision reads.
+func TestMemoryKeepsWhatIsRead(t *testing.T) {
+	p := read(t)
+	rules, err := p.Rules(t.Context(), policies.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := p.Reads()
+	if len(reads) != len(rules) {
+		t.Errorf("%d provisions are remembered, of %d", len(reads), len(rules))
+	}
+	for _, r := range rules {
+		kept := reads[r.Set+" "+r.ID]
+		for _, path := range r.Reads() {
+			top, _, _ := strings.Cut(path, ".")
+			if !slices.Contains(kept, path) && !slices.Contains(kept, top) {
+				t.Errorf("%s reads %s and is remembered by %v", r.ID, path, kept)
 			}
 		}
 	}

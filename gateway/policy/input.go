@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -18,11 +19,36 @@ import (
 type inputWriter struct{ members []member }
 
 // member writes one member of the input: as a term for the engine, and as
-// bytes of the key that a verdict is remembered by.
+// bytes of the keys that verdicts are remembered by.
 type member struct {
 	name  *ast.Term
 	value func(*facts.Input) ast.Value
-	key   func([]byte, *facts.Input) []byte
+	key   writeKey
+	// within writes one member of a structure, nil for a member that is none.
+	within func(name string) writeKey
+}
+
+// writeKey appends a member of an input, so that two inputs have the same bytes
+// exactly when they have the same member, and no member's bytes are the
+// beginning of another value's.
+type writeKey func([]byte, *facts.Input) []byte
+
+// writerOf returns what writes the member at a path like "type" or "facts.psw".
+func writerOf(path string) (writeKey, error) {
+	top, inner, nested := strings.Cut(path, ".")
+	for _, m := range members() {
+		switch {
+		case m.text() != top:
+		case !nested || m.within == nil:
+			return m.key, nil
+		default:
+			if write := m.within(inner); write != nil {
+				return write, nil
+			}
+			return m.key, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %q is not a member of the input", ErrProvision, path)
 }
 
 // newInputWriter finds which members of the input the provisions read. A
@@ -71,22 +97,12 @@ func (w *inputWriter) value(in *facts.Input) ast.Value {
 	return ast.NewObject(terms...)
 }
 
-// key returns the same bytes for two inputs exactly when their documents are
-// the same.
-func (w *inputWriter) key(in *facts.Input) []byte {
-	key := make([]byte, 0, 384)
-	for _, m := range w.members {
-		key = m.key(key, in)
-	}
-	return key
-}
-
 // members returns a writer for every member of facts.Input, by its JSON name.
 func members() []member {
 	type in = *facts.Input
 	return []member{
-		party("actor", func(i in) facts.Party { return i.Actor }),
-		party("discloser", func(i in) facts.Party { return i.Discloser }),
+		structure("actor", func(i in) *facts.Party { return &i.Actor }),
+		structure("discloser", func(i in) *facts.Party { return &i.Discloser }),
 		flag("same_agency", func(i in) bool { return i.SameAgency }),
 		word("purpose", func(i in) string { return string(i.Purpose) }),
 		word("type", func(i in) string { return string(i.Type) }),
@@ -97,14 +113,14 @@ func members() []member {
 		flag("reason", func(i in) bool { return i.Reason }),
 		flag("bulk", func(i in) bool { return i.Bulk }),
 		flag("acute", func(i in) bool { return i.Acute }),
-		whole("values", func(i in) any { return i.Values }),
-		flags("facts", func(i in) facts.Facts { return i.Facts }),
+		structure("values", func(i in) *facts.Values { return &i.Values }),
+		structure("facts", func(i in) *facts.Facts { return &i.Facts }),
 		word("maturity", func(i in) string { return i.Maturity }),
 		whole("consent", func(i in) any { return i.Consent }),
 		whole("decision", func(i in) any { return i.Decision }),
 		whole("field_release", func(i in) any { return i.FieldRelease }),
 		whole("about", func(i in) any { return i.About }),
-		whole("table", func(i in) any { return i.Table }),
+		structure("table", func(i in) *facts.Table { return &i.Table }),
 	}
 }
 
@@ -122,71 +138,92 @@ func appendFlag(key []byte, b bool) []byte {
 }
 
 func word(name string, get func(*facts.Input) string) member {
-	return member{ast.StringTerm(name),
-		func(in *facts.Input) ast.Value { return ast.String(get(in)) },
-		func(key []byte, in *facts.Input) []byte { return appendWord(key, get(in)) }}
+	return member{name: ast.StringTerm(name),
+		value: func(in *facts.Input) ast.Value { return ast.String(get(in)) },
+		key:   func(key []byte, in *facts.Input) []byte { return appendWord(key, get(in)) }}
 }
 
 func flag(name string, get func(*facts.Input) bool) member {
-	return member{ast.StringTerm(name),
-		func(in *facts.Input) ast.Value { return ast.Boolean(get(in)) },
-		func(key []byte, in *facts.Input) []byte { return appendFlag(key, get(in)) }}
-}
-
-func party(name string, get func(*facts.Input) facts.Party) member {
-	kind, role := ast.StringTerm("kind"), ast.StringTerm("role")
-	return member{ast.StringTerm(name),
-		func(in *facts.Input) ast.Value {
-			p := get(in)
-			return ast.NewObject([2]*ast.Term{kind, ast.StringTerm(string(p.Kind))}, [2]*ast.Term{role, ast.StringTerm(string(p.Role))})
-		},
-		func(key []byte, in *facts.Input) []byte {
-			p := get(in)
-			return appendWord(appendWord(key, string(p.Kind)), string(p.Role))
-		}}
-}
-
-// flags writes a struct of booleans, every one of them.
-func flags(name string, get func(*facts.Input) facts.Facts) member {
-	var names []*ast.Term
-	for f := range reflect.TypeFor[facts.Facts]().Fields() {
-		names = append(names, ast.StringTerm(f.Tag.Get("json")))
-	}
-	return member{ast.StringTerm(name),
-		func(in *facts.Input) ast.Value {
-			v := reflect.ValueOf(get(in))
-			terms := make([][2]*ast.Term, len(names))
-			for i, name := range names {
-				terms[i] = [2]*ast.Term{name, ast.InternedTerm(v.Field(i).Bool())}
-			}
-			return ast.NewObject(terms...)
-		},
-		func(key []byte, in *facts.Input) []byte {
-			v := reflect.ValueOf(get(in))
-			for i := range names {
-				key = appendFlag(key, v.Field(i).Bool())
-			}
-			return key
-		}}
+	return member{name: ast.StringTerm(name),
+		value: func(in *facts.Input) ast.Value { return ast.Boolean(get(in)) },
+		key:   func(key []byte, in *facts.Input) []byte { return appendFlag(key, get(in)) }}
 }
 
 // whole writes a member over its JSON form, in which the keys of maps are
 // sorted.
 func whole(name string, get func(*facts.Input) any) member {
-	written := func(in *facts.Input) []byte {
-		raw, err := json.Marshal(get(in))
-		if err != nil {
-			return []byte("null") // lists, maps and structs of strings and booleans always marshal
-		}
-		return raw
+	return member{name: ast.StringTerm(name),
+		value: func(in *facts.Input) ast.Value { return astOf(get(in)) },
+		key:   func(key []byte, in *facts.Input) []byte { return appendWord(key, string(jsonOf(get(in)))) }}
+}
+
+// structure writes a structure, every member of it.
+func structure[T any](name string, get func(*facts.Input) *T) member {
+	var names []*ast.Term
+	index := map[string]int{}
+	for f := range reflect.TypeFor[T]().Fields() {
+		index[f.Tag.Get("json")] = len(names)
+		names = append(names, ast.StringTerm(f.Tag.Get("json")))
 	}
-	return member{ast.StringTerm(name),
-		func(in *facts.Input) ast.Value {
-			v, err := ast.ValueFromReader(bytes.NewReader(written(in)))
-			if err != nil {
-				return ast.Null{}
+	return member{name: ast.StringTerm(name),
+		value: func(in *facts.Input) ast.Value {
+			v := reflect.ValueOf(get(in)).Elem()
+			terms := make([][2]*ast.Term, len(names))
+			for i, name := range names {
+				terms[i] = [2]*ast.Term{name, termOf(v.Field(i))}
 			}
-			return v
+			return ast.NewObject(terms...)
 		},
-		func(key []byte, in *facts.Input) []byte { return appendWord(key, string(written(in))) }}
+		key: func(key []byte, in *facts.Input) []byte {
+			v := reflect.ValueOf(get(in)).Elem()
+			for i := range names {
+				key = appendValue(key, v.Field(i))
+			}
+			return key
+		},
+		within: func(name string) writeKey {
+			i, ok := index[name]
+			if !ok {
+				return nil
+			}
+			return func(key []byte, in *facts.Input) []byte {
+				return appendValue(key, reflect.ValueOf(get(in)).Elem().Field(i))
+			}
+		}}
+}
+
+func termOf(v reflect.Value) *ast.Term {
+	switch v.Kind() {
+	case reflect.Bool:
+		return ast.InternedTerm(v.Bool())
+	case reflect.String:
+		return ast.StringTerm(v.String())
+	}
+	return ast.NewTerm(astOf(v.Interface()))
+}
+
+func appendValue(key []byte, v reflect.Value) []byte {
+	switch v.Kind() {
+	case reflect.Bool:
+		return appendFlag(key, v.Bool())
+	case reflect.String:
+		return appendWord(key, v.String())
+	}
+	return appendWord(key, string(jsonOf(v.Interface())))
+}
+
+func jsonOf(v any) []byte {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return []byte("null") // lists, maps and structs of strings and booleans always marshal
+	}
+	return raw
+}
+
+func astOf(v any) ast.Value {
+	out, err := ast.ValueFromReader(bytes.NewReader(jsonOf(v)))
+	if err != nil {
+		return ast.Null{}
+	}
+	return out
 }

@@ -2,25 +2,20 @@ package policy
 
 import "sync"
 
-// memoSize is how many verdicts each of the two generations of a memo holds.
-// A verdict takes about half a kilobyte.
-const memoSize = 4096
+// memoSize is how many keys each of the two generations of a memo holds. Most
+// memos have a few dozen: all that their members can be.
+const memoSize = 1024
 
-// memo remembers verdicts by the input document that they were given on. That
-// is sound by construction: the document is built from the key's own members,
-// so what is not in the key does not exist for the provisions, and they read
-// nothing else (no clock, no network, no randomness). It belongs to one
-// compiled policy and ends with it.
-//
-// Two generations bound it: when the young one is full it becomes the old one,
-// and what was not asked for since is forgotten.
+// memo remembers which of a few provisions hold, by what they read. Two
+// generations bound it: when the young one is full it becomes the old one, and
+// what was not asked for since is forgotten.
 type memo struct {
 	mu         sync.Mutex
-	young, old map[string]verdict
+	young, old map[string][]bool
 }
 
-// get returns the verdict on a key, if it is remembered.
-func (m *memo) get(key []byte) (verdict, bool) {
+// get returns what holds under a key, if it is remembered.
+func (m *memo) get(key []byte) ([]bool, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if v, ok := m.young[string(key)]; ok {
@@ -33,17 +28,17 @@ func (m *memo) get(key []byte) (verdict, bool) {
 	return v, ok
 }
 
-// put remembers a verdict, which nobody may change afterwards.
-func (m *memo) put(key []byte, v verdict) {
+// put remembers what holds, which nobody may change afterwards.
+func (m *memo) put(key []byte, v []bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.add(string(key), v)
 }
 
 // add adds to the young generation. The caller holds mu.
-func (m *memo) add(key string, v verdict) {
+func (m *memo) add(key string, v []bool) {
 	if m.young == nil || len(m.young) >= memoSize {
-		m.old, m.young = m.young, make(map[string]verdict, memoSize/8)
+		m.old, m.young = m.young, make(map[string][]bool, memoSize/8)
 	}
 	m.young[key] = v
 }

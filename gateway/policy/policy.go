@@ -7,8 +7,9 @@
 // conditions hold; the METADATA block above it is the only home of its
 // statute, titles, the secrecy rules it opens and the fields it reaches. The
 // engine (Open Policy Agent, as a library) evaluates the sets once per
-// decision over a closed input ([facts.Input]), or remembers them from the same
-// input: no clock, no network, no personal data. This package joins them with the tables of the snapshot into
+// decision over a closed input ([facts.Input]), or remembers of each provision
+// what it said to all that it reads of the input: no clock, no network, no
+// personal data. This package joins them with the tables of the snapshot into
 // one answer per field (domain, Sections 16.2 to 16.5): bases are tried in the
 // order of the flow between the two agencies, and the first that opens every
 // rule covering a field is the one recorded.
