@@ -135,7 +135,8 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 
 // exchange builds what carries exchanges out over a store and a log.
 func (c config) exchange(db *sqlite.Store, log *disclosure.Log, secret secrets, logger *slog.Logger) (x *exchange.Exchange, mail *relay.Relay, err error) {
-	register, err := facts.New(facts.Config{Store: db, Ring: secret.ring, Tables: func() *facts.Tables { return x.Tables() }})
+	register, err := facts.New(facts.Config{Store: db, Ring: secret.ring, Tables: func() *facts.Tables { return x.Tables() },
+		Aliases: func() facts.Aliases { return x.Aliases() }})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -197,6 +197,16 @@ func (d *Directory) Owner(name gateway.AgencyID, at time.Time) (owner gateway.Ag
 	return it.agency, true
 }
 
+// Principal returns the agency that acts, or once acted, under the given name: what
+// was said of an alias holds of its owner for good. Like Owner it is for the
+// gateway's own use.
+func (d *Directory) Principal(name gateway.AgencyID) gateway.AgencyID {
+	if it, alias := d.aliases[name]; alias {
+		return it.agency
+	}
+	return name
+}
+
 // Aliases returns the aliases of an agency that stand at the given time, sorted.
 func (d *Directory) Aliases(owner gateway.AgencyID, at time.Time) []gateway.AgencyID {
 	var found []gateway.AgencyID

@@ -25,6 +25,7 @@ const (
 	InfoRequested        EventType = "info-requested"
 	ReleaseRefused       EventType = "release-refused"
 	MessageExpired       EventType = "message-expired" // nobody fetched it in its time
+	DeliveryFailed       EventType = "delivery-failed" // the recipient could not use it, or it is held back until its sender does something
 	ReviewEnded          EventType = "review-ended"    // what review-requested asked for is not waited for any more
 	EmergencyAccess      EventType = "emergency-access"
 )
@@ -46,7 +47,7 @@ const eventURN = "urn:sluss:event:"
 // byGateway says which events a gateway signs, and not an agency.
 var byGateway = map[EventType]bool{
 	MessageReceived: false, SealedContentInvalid: false,
-	MessageAccepted: true, ReviewRequested: true, InfoRequested: true, ReleaseRefused: true, MessageExpired: true,
+	MessageAccepted: true, ReviewRequested: true, InfoRequested: true, ReleaseRefused: true, MessageExpired: true, DeliveryFailed: true,
 	ReviewEnded: true, EmergencyAccess: true,
 }
 

@@ -178,7 +178,8 @@ func (b *bench) wire(ring *keys.Ring, quiet *slog.Logger) {
 	signer := must(t, first(envelope.NewSigner(first(keys.LoadEC("file:"+b.file("gateway/release.key"))))), nil)
 	const id gateway.ID = "urn:sluss:gateway:dev"
 	var err error
-	b.Register, err = facts.New(facts.Config{Store: b.store, Ring: ring, Tables: func() *facts.Tables { return b.x.Tables() }})
+	b.Register, err = facts.New(facts.Config{Store: b.store, Ring: ring, Tables: func() *facts.Tables { return b.x.Tables() },
+		Aliases: func() facts.Aliases { return b.x.Aliases() }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -99,6 +99,8 @@ func (x *Exchange) release(ctx context.Context, h handout) (receipt.Release, err
 		// What may not be known of is answered as always, whatever else is wrong.
 		case compromised && r.decision.Outcome() != gateway.NoRecord:
 			err = x.distrust(ctx, h, r)
+		case r.telling(h):
+			err = x.holdName(ctx, h, r)
 		case h.item != nil && len(h.item.Hold) > 0 && bytes.Equal(h.item.Hold, r.fingerprint()):
 			rel, err = x.same(ctx, h, r)
 		case r.decision.Outcome().Releases():

@@ -57,6 +57,9 @@ func (x *Exchange) take(ctx context.Context, p authn.Peer, raw []byte, now time.
 	if err == nil {
 		err = regime.sealed(msg)
 	}
+	if err == nil {
+		err = regime.aliasStated(p, conforming)
+	}
 	if err != nil {
 		return Accepted{}, err
 	}
@@ -91,6 +94,10 @@ func (x *Exchange) addressed(r *Regime, p authn.Peer, msg envelope.Message, now 
 	owner, ok := r.Directory.Owner(claims.Issuer, now)
 	if !ok || owner != p.Agency() {
 		return gateway.Refuse(gateway.CodeIssuer, "iss is not the agency of the client certificate, nor an alias of it", nil)
+	}
+	// What its stater says as one agency it must not confirm as another.
+	if claims.Recipient() == "" && claims.Issuer != owner {
+		return gateway.Refuse(gateway.CodeIssuer, "a statement to the register is made under the agency's own name", nil)
 	}
 	if claims.Gateway != x.cfg.Gateway {
 		return gateway.Refuse(gateway.CodeGateway, "cnf.kid does not name this gateway", nil)

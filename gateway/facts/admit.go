@@ -84,7 +84,8 @@ func (r *Register) admit(ctx context.Context, s *statement) (Admission, error) {
 	if err != nil {
 		return Admission{}, err
 	}
-	l, digests, err := r.load(ctx, rows[0], tables)
+	aliases, _ := r.aliases()
+	l, digests, err := r.load(ctx, rows[0], tables, aliases)
 	if err != nil {
 		return Admission{}, err
 	}
@@ -135,8 +136,8 @@ func additional(row store.Statement) []byte {
 
 // load checks that this gateway wrote a row, reads its statements again, each
 // under its digest, and adds them up. It also returns the digests.
-func (r *Register) load(ctx context.Context, row store.State, t *Tables) (*ledger, []gateway.Digest, error) {
-	l := newLedger(t)
+func (r *Register) load(ctx context.Context, row store.State, t *Tables, aliases Aliases) (*ledger, []gateway.Digest, error) {
+	l := newLedger(t, aliases)
 	if row.Version == 0 {
 		return l, nil, nil
 	}

@@ -24,13 +24,14 @@ func (b sideBody) side() Side {
 	return Side{Agency: gateway.AgencyID(b.Agency), Roles: b.Roles, User: gateway.Ref(b.User)}
 }
 
-func sides(in []sideBody) ([]Side, error) {
+func (l *ledger) sides(in []sideBody) ([]Side, error) {
 	out := make([]Side, len(in))
 	for i, b := range in {
 		if b.Agency == "" || b.User != "" {
 			return nil, fmt.Errorf("%w: a party of a consent is an agency, perhaps in certain roles", ErrStatement)
 		}
 		out[i] = b.side()
+		out[i].Agency = l.owner(out[i].Agency)
 	}
 	return out, nil
 }

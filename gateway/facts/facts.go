@@ -81,6 +81,9 @@ type Config struct {
 	// Tables returns those of the active policy snapshot; it is called for each
 	// question.
 	Tables func() *Tables
+	// Aliases returns who acts under which name, as of now; nil, or the answer
+	// nil, means that there are no aliases.
+	Aliases func() Aliases
 	// Remembered is for how many persons, providers and users the statements
 	// stay read in memory. Default 10,000.
 	Remembered int
@@ -101,6 +104,7 @@ type reading struct {
 	digest   gateway.Digest
 	mac      []byte
 	tables   *Tables
+	aliases  gateway.Digest
 	person   Person
 	provider Provider
 	users    map[gateway.Ref]User
@@ -122,6 +126,7 @@ type Known struct {
 	input    *Input
 	versions []store.State
 	looser   bool
+	locates  bool
 	read     bool
 	glass    *Emergency
 	others   []gateway.Basis
@@ -187,7 +192,7 @@ func (r *Register) Of(ctx context.Context, q Question, now time.Time) (Known, er
 	in := Derive(world, q, tables, now)
 	known := world.Person.Marking
 	looser := q.Marking != "" && markings[q.Marking] < markings[known]
-	return Known{input: &in, versions: rows, looser: looser, read: read, glass: q.Emergency,
+	return Known{input: &in, versions: rows, looser: looser, locates: world.Person.locatedBy(q.Discloser.Agency), read: read, glass: q.Emergency,
 		others: q.unclaimed(world.Person, tables, now)}, nil
 }
 
@@ -263,14 +268,15 @@ func (r *Register) reading(ctx context.Context, row store.State, t *Tables) (rea
 	if row.Version == 0 {
 		return reading{}, nil
 	}
+	aliases, version := r.aliases()
 	r.mu.Lock()
 	known, ok := r.read[row.Name]
 	r.mu.Unlock()
 	// A MAC has one value: a row equal to one that was verified is verified.
-	if ok && known.version == row.Version && known.digest == row.Digest && known.tables == t && hmac.Equal(known.mac, row.MAC) {
+	if ok && known.version == row.Version && known.digest == row.Digest && known.tables == t && known.aliases == version && hmac.Equal(known.mac, row.MAC) {
 		return known, nil
 	}
-	known = reading{version: row.Version, digest: row.Digest, mac: slices.Clone(row.MAC), tables: t}
+	known = reading{version: row.Version, digest: row.Digest, mac: slices.Clone(row.MAC), tables: t, aliases: version}
 	if isNotes(row.Name) {
 		notes, err := r.notes(ctx, row)
 		if err != nil {
@@ -278,7 +284,7 @@ func (r *Register) reading(ctx context.Context, row store.State, t *Tables) (rea
 		}
 		known.notes = notes
 	} else {
-		l, _, err := r.load(ctx, row, t)
+		l, _, err := r.load(ctx, row, t, aliases)
 		if err != nil {
 			return reading{}, err
 		}

@@ -15,6 +15,7 @@ import (
 // admitted: what no authority ever said opens nothing.
 type ledger struct {
 	tables   *Tables
+	aliases  Aliases
 	person   Person // without what lies in the maps below
 	consents map[gateway.Ref]*recorded
 	decided  map[gateway.Ref]*Decision
@@ -50,9 +51,10 @@ type waiting struct {
 	agree  func(with gateway.AgencyID, as Footing)
 }
 
-func newLedger(t *Tables) *ledger {
+func newLedger(t *Tables, aliases Aliases) *ledger {
 	return &ledger{
 		tables:   t,
+		aliases:  aliases,
 		person:   Person{Guardians: map[gateway.Ref]Guardian{}},
 		consents: map[gateway.Ref]*recorded{},
 		decided:  map[gateway.Ref]*Decision{},

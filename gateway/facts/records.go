@@ -20,11 +20,11 @@ func (l *ledger) consent(s *said, b *consentBody) error {
 	if old != nil && old.stater != s.Issuer {
 		return fmt.Errorf("%w: the consent was recorded by another", ErrAuthority)
 	}
-	disclosers, err := sides(b.Disclosers)
+	disclosers, err := l.sides(b.Disclosers)
 	if err != nil {
 		return err
 	}
-	recipients, err := sides(b.Recipients)
+	recipients, err := l.sides(b.Recipients)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (c *recorded) withdraw(at time.Time) {
 }
 
 func (l *ledger) exclude(id gateway.Ref, more []agency) {
-	all := append(slices.Clone(l.excluded[id]), agencies(more)...)
+	all := append(slices.Clone(l.excluded[id]), l.owners(agencies(more))...)
 	slices.Sort(all)
 	l.excluded[id] = slices.Compact(all)
 }
