@@ -91,6 +91,16 @@ restriction contains rego.metadata.rule().custom.id if {
 	not input.table.money_shown
 }
 
+# METADATA
+# description: Sums that the small-cell guard has not looked at are not shown, whatever basis would open them (section 17).
+# custom:
+#   {id: BLK-CELL-UNSEEN, step: 12, code: BLK-CELL, statute: OSL 24 kap. 8 §,
+#   titles: {sv: Tabellen är inte granskad, en: Nobody has looked at the table}}
+restriction contains rego.metadata.rule().custom.id if {
+	input.type == "exit.followup_report"
+	not input.table.checked
+}
+
 place_for_operation if personal_security_officer
 
 place_for_operation if {

@@ -55,3 +55,10 @@ test_sums_that_show_one_payee_are_withheld if {
 	not "BLK-CELL-MONEY" in restricted(also(report, {"table": {"money_shown": true}}))
 	not "BLK-CELL-MONEY" in restricted({})
 }
+
+test_sums_that_nobody_has_looked_at_are_withheld if {
+	report := {"type": "exit.followup_report"}
+	"BLK-CELL-UNSEEN" in restricted(report)
+	not "BLK-CELL-UNSEEN" in restricted(also(report, {"table": {"checked": true}}))
+	not "BLK-CELL-UNSEEN" in restricted({})
+}
