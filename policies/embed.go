@@ -34,7 +34,6 @@
 //	x-locating            the field tells where a person is
 //	x-forbidden           the field may never be sent
 //	x-cells               each element's "n" is a disclosure of its own
-//	x-register            read by the gateway's register alone: no decision is about it, no release holds it
 //
 // and on the type x-code, x-message-type, x-version, x-control, x-named-only
 // (fields must be named), x-officials (named officials read it, so it stays
@@ -43,7 +42,8 @@ package policies
 
 import "embed"
 
-// FS is the tree as it was built in: data, message_types and provisions.
+// FS is the tree as it was built in: data, message_types, provisions and the
+// never-rules that are proven of them.
 //
-//go:embed data/*.json message_types/*.schema.json provisions/*.rego
+//go:embed data/*.json message_types/*.schema.json never/*.rego provisions/*.rego
 var FS embed.FS

@@ -33,3 +33,6 @@ func (p *Policy) Purposes() []gateway.Purpose {
 func (p *Policy) Literals(member string) []string {
 	return slices.Sorted(maps.Keys(p.tables.literals()[member]))
 }
+
+// Classes lists the data classes, sorted.
+func (p *Policy) Classes() []gateway.Class { return slices.Sorted(maps.Keys(p.tables.Classes)) }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"sluss/gateway"
 	"sluss/gateway/facts"
@@ -34,6 +35,8 @@ type Space struct {
 	tables *intern
 	groups []*group
 	at     map[string]*group // by context
+	words  *phrases
+	took   time.Duration
 }
 
 // variable is a member of the input with all the values that a rule can tell
@@ -59,11 +62,13 @@ const other = "not registered"
 
 // NewSpace covers the inputs of a pack.
 func NewSpace(ctx context.Context, pack *Pack) (*Space, error) {
+	start := time.Now()
 	rules, err := pack.Policy.Rules(ctx, pack.Snapshot.FS())
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSpace, err)
 	}
-	s := &Space{pack: pack, policy: pack.Policy, index: map[string]int{}, tables: newIntern(), at: map[string]*group{}}
+	s := &Space{pack: pack, policy: pack.Policy, index: map[string]int{}, tables: newIntern(), at: map[string]*group{},
+		words: newPhrases(pack)}
 	s.variables()
 	for _, r := range rules {
 		if r.Set != "obligation" {
@@ -73,17 +78,21 @@ func NewSpace(ctx context.Context, pack *Pack) (*Space, error) {
 	if err := s.cover(ctx); err != nil {
 		return nil, err
 	}
+	s.took = time.Since(start)
 	return s, nil
 }
 
 // With returns the space of a policy whose rules are those of s, with other
 // tables or METADATA behind them ([policy.Policy.Variant]).
 func (s *Space) With(ctx context.Context, p *policy.Policy) (*Space, error) {
+	start := time.Now()
 	pack := *s.pack
 	pack.Policy = p
 	out := &Space{pack: &pack, policy: p, vars: s.vars, index: s.index, asked: s.asked, rules: s.rules, tables: s.tables,
-		at: map[string]*group{}}
-	return out, out.cover(ctx)
+		at: map[string]*group{}, words: s.words}
+	err := out.cover(ctx)
+	out.took = time.Since(start)
+	return out, err
 }
 
 // variables lists the members of the input with their values.
@@ -208,8 +217,8 @@ func (s *Space) input(a assignment) facts.Input {
 	return in
 }
 
-// words writes the bound part of an assignment for an error.
-func (s *Space) words(a assignment) string {
+// written writes the bound part of an assignment for an error.
+func (s *Space) written(a assignment) string {
 	var out []string
 	for i, v := range a {
 		if v != unbound {

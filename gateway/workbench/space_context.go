@@ -206,7 +206,7 @@ func (c *covering) nameable(ctx context.Context, a assignment, plan *planned) ([
 				return nil, false, err
 			}
 			if len(t.vars) > 0 {
-				return nil, false, fmt.Errorf("%w: %s looks at a field named and at facts (%s)", ErrSpace, r.ID, c.words(a))
+				return nil, false, fmt.Errorf("%w: %s looks at a field named and at facts (%s)", ErrSpace, r.ID, c.written(a))
 			}
 			ok = ok && !t.holds[0]
 		}
@@ -228,7 +228,7 @@ func (c *covering) nameable(ctx context.Context, a assignment, plan *planned) ([
 			return nil, false, err
 		}
 		if len(some.vars)+len(none.vars) > 0 || some.always() && none.never() {
-			return nil, false, fmt.Errorf("%w: %s lets a request pass because nothing is named (%s)", ErrSpace, r.ID, c.words(a))
+			return nil, false, fmt.Errorf("%w: %s lets a request pass because nothing is named (%s)", ErrSpace, r.ID, c.written(a))
 		}
 		if some.always() {
 			return nil, false, nil

@@ -68,7 +68,7 @@ func (g *group) solve(ctx context.Context) error {
 	g.facts = slices.Compact(g.facts)
 	total := g.combinations(g.facts)
 	if total > maxFacts {
-		return fmt.Errorf("%w: %d combinations of facts (%s)", ErrSpace, total, g.words(g.at))
+		return fmt.Errorf("%w: %d combinations of facts (%s)", ErrSpace, total, g.written(g.at))
 	}
 	known := map[string][]found{}
 	a := slices.Clone(g.at)
