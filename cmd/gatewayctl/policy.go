@@ -13,6 +13,7 @@ func policyCommand() *cobra.Command {
 		policyActivateCommand(),
 		policyApproveCommand(),
 		policyDigestCommand(),
+		policyExplainCommand(),
 		policyLintCommand(),
 		policyRollbackCommand(),
 		policySignCommand(),

@@ -24,7 +24,7 @@ grant contains rego.metadata.rule().custom.id if {
 #   the discloser is a provider."
 # custom:
 #   id: L170-4
-#   statute: lag (2025 kap. 170 §) 4 §
+#   statute: lag (2025:170) 4 §
 #   titles: {sv: "Kontaktuppgifter till brottsbekämpande myndigheter", en: "Contact details to law enforcement"}
 #   way: automatic
 #   claim_needed: true
@@ -42,7 +42,7 @@ grant contains rego.metadata.rule().custom.id if {
 # description: "KV → POL (not SIS, not SOC). Not if it is clear that the secrecy interest wins."
 # custom:
 #   id: L170-5
-#   statute: lag (2025 kap. 170 §) 5 §
+#   statute: lag (2025:170) 5 §
 #   titles: {sv: "Vissa statliga myndigheters uppgiftsskyldighet", en: "General duty of listed state agencies"}
 #   way: decision
 #   claim_needed: true
@@ -59,7 +59,7 @@ grant contains rego.metadata.rule().custom.id if {
 # description: "MUN, REG → POL. Never 25:1–8, 26:1–6 (8 §), so nothing here."
 # custom:
 #   id: L170-6
-#   statute: lag (2025 kap. 170 §) 6 §
+#   statute: lag (2025:170) 6 §
 #   titles: {sv: "Kommuners och regioners uppgiftsskyldighet", en: "General duty of municipalities and regions"}
 #   way: never
 #   claim_needed: true
@@ -87,7 +87,7 @@ never contains rego.metadata.rule().custom.id if {
 # description: any → POL. Request; no message type carries it yet.
 # custom:
 #   id: LFP-5
-#   statute: lag (1991 kap. 483 §) 5 §
+#   statute: lag (1991:483) 5 §
 #   titles: {sv: "Ärende om fingerade personuppgifter", en: "Fictitious identity case"}
 #   way: manual
 #   claim_needed: true
@@ -101,7 +101,7 @@ grant contains rego.metadata.rule().custom.id if {
 # description: "listed state agencies; not MUN, SIS, REG. Cannot carry exit cases."
 # custom:
 #   id: L774-2
-#   statute: lag (2016 kap. 774 §) 2 §
+#   statute: lag (2016:774) 2 §
 #   titles: {sv: "Samverkan mot organiserad brottslighet", en: "Cooperation against organised crime"}
 #   way: never
 #   claim_needed: true
