@@ -31,6 +31,11 @@ type config struct {
 	// Operations is the address of health, metrics and reload, which must not be
 	// reachable from outside the machine. Absent: "127.0.0.1:8444".
 	Operations string `json:"operations,omitempty"`
+	// Public is the address where anyone may read the published log (checkpoint,
+	// tiles and leaves, which tell nothing about anybody), over TLS and without a
+	// client certificate, and nothing else. Absent: only registered systems may
+	// read it, at Listen.
+	Public string `json:"public,omitempty"`
 
 	// Data is the directory of the database, State that of what must not lie in
 	// the database's backups: the log's anchor, the last directory and policy,

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -11,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/mod/sumdb/note"
@@ -35,12 +38,13 @@ func logCommand() *cobra.Command {
 
 // logSource are the flags that say where a log is read from and whose signature
 // is believed.
-type logSource struct{ pins, checkpoint, client string }
+type logSource struct{ pins, checkpoint, client, authorities string }
 
 func (l *logSource) flags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&l.pins, "pins", "", "`file` with the log's verifier key, as pinned out of band (required)")
 	cmd.Flags().StringVar(&l.checkpoint, "checkpoint", "", "with a directory: `file` of its last checkpoint (default ../state/checkpoint beside it)")
-	cmd.Flags().StringVar(&l.client, "client", "", "with a URL: client.json `file` of the system to connect as")
+	cmd.Flags().StringVar(&l.client, "client", "", "with a URL of the agency API: client.json `file` of the system to connect as")
+	cmd.Flags().StringVar(&l.authorities, "authorities", "", "with a URL: PEM `file` of who issues the gateway's certificate (default: this machine's authorities)")
 }
 
 // policy returns whose checkpoints are believed.
@@ -60,14 +64,11 @@ func (l *logSource) policy() (disclosure.Policy, error) {
 // is a directory, and what to call when done.
 func (l *logSource) open(ctx context.Context, place string) (disclosure.Source, *sqlite.Store, func() error, error) {
 	if strings.HasPrefix(place, "https://") {
-		if l.client == "" {
-			return nil, nil, nil, usageError{errors.New("--client is required with a URL: the gateway speaks to registered systems only")}
-		}
-		cfg, err := client.Load(l.client)
+		transport, err := l.transport()
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		return disclosure.FromURL(strings.TrimSuffix(place, "/")+"/log", &http.Client{Transport: cfg.HTTPS()}), nil, func() error { return nil }, nil
+		return disclosure.FromURL(strings.TrimSuffix(place, "/")+"/log", &http.Client{Transport: transport}), nil, func() error { return nil }, nil
 	}
 	if l.checkpoint == "" {
 		l.checkpoint = filepath.Join(filepath.Dir(filepath.Clean(place)), "state", "checkpoint")
@@ -81,6 +82,30 @@ func (l *logSource) open(ctx context.Context, place string) (disclosure.Source, 
 		return nil, nil, nil, err
 	}
 	return disclosure.FromStore(db, checkpoint), db, db.Close, nil
+}
+
+// transport connects as a registered system, or as anybody. Whom one reads a log
+// from matters little: it is believed by its signature.
+func (l *logSource) transport() (http.RoundTripper, error) {
+	if l.client != "" {
+		cfg, err := client.Load(l.client)
+		if err != nil {
+			return nil, err
+		}
+		return cfg.HTTPS(), nil
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS13}
+	if l.authorities != "" {
+		raw, err := os.ReadFile(l.authorities)
+		if err != nil {
+			return nil, err
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(raw) {
+			return nil, fmt.Errorf("%s has no certificate", l.authorities)
+		}
+	}
+	return &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: 30 * time.Second}, nil
 }
 
 type verified struct {
@@ -99,7 +124,8 @@ leaves make its root (RFC 9162, Section 2.1), that every tile is what the leaves
 make. From a data directory, which is only read, it also compares every entry
 with its leaf and every row with its entry, so that one altered byte shows.`,
 		Example: `  gatewayctl log verify --pins world/gateway/pins.json world/gateway/data
-  gatewayctl log verify --pins pins.json --client client.json https://localhost:8443`,
+  gatewayctl log verify --pins pins.json --client client.json https://localhost:8443
+  gatewayctl log verify --pins pins.json https://log.gateway.example`,
 		Args: operands(cobra.ExactArgs(1)),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			policy, err := l.policy()

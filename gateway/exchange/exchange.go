@@ -13,6 +13,12 @@
 // was written and the decision is taken again. The view is made and committed
 // before it is signed, and signed before it leaves.
 //
+// Where a sender's name would tell the recipient the place of a protected person,
+// or of one who has moved, the message leaves under a registered alias or not at
+// all (domain, BLK-META): refused at submit when the sender itself says that it is
+// marked, which looks at nothing about the person, and otherwise held back at the
+// release, by the registered facts. It is never a reason to withhold a field.
+//
 // Every outcome has its entry, refusals included: those a known system causes
 // beyond a few a second are counted into one entry. Any error that is not a
 // [gateway.Refusal] ends the exchange with nothing released.

@@ -153,7 +153,7 @@ func (s *Server) guarded(rt route, f handler, a *answer, r *http.Request) (err e
 			err = &panicked{fmt.Sprintf("%T", v), debug.Stack()}
 		}
 	}()
-	release, err := s.limits.enter(rt.long)
+	release, err := s.limits.enter(rt)
 	if err != nil {
 		return err
 	}

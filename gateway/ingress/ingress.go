@@ -114,6 +114,11 @@ type Config struct {
 	// Operations where it serves health, metrics and reload, without: a
 	// loopback address or a unix socket. Run needs both.
 	Agencies, Operations net.Listener
+	// Public is where Run serves the published log, and nothing else, to anyone:
+	// with TLS and without client certificates. Default: nowhere. It is a listener
+	// of its own, so that the agency API goes on refusing whoever has no certificate
+	// in the handshake, before any of our code is reached.
+	Public net.Listener
 	// TLS has the gateway's certificate and the authorities of the systems'
 	// certificates. TLS 1.3 only, session tickets off. Run needs it.
 	TLS *tls.Config
@@ -150,8 +155,10 @@ type Limits struct {
 	Systems    int           // systems whose rate is kept. Default 4096.
 	Exchanges  int           // requests at a time, polls not counted. Default 256.
 	Polls      int           // polls at a time. Default 2048.
+	Strangers  int           // requests for the published log at a time. Default 32.
 	PollsEach  int           // polls at a time and system. Default 64.
 	Conns      int           // connections. Default 4096.
+	Public     int           // connections without a client certificate. Default 256.
 	Streams    int           // concurrent streams of one HTTP/2 connection. Default 128.
 	Tick       time.Duration // no-record answers leave on a multiple of it. Default 250ms.
 	RetryAfter time.Duration // told to callers with a 503. Default 5s.
@@ -165,6 +172,7 @@ type Server struct {
 	limits   *limits
 	metrics  *metrics
 	router   *mux.Router
+	public   *mux.Router // what anyone may read
 	draining atomic.Bool
 	polling  context.Context // done when long polls must end
 	endPolls context.CancelFunc
@@ -184,13 +192,16 @@ func New(cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, limits: newLimits(cfg.Limits), metrics: newMetrics()}
 	s.polling, s.endPolls = context.WithCancel(context.Background())
-	s.router = s.routes()
+	s.router, s.public = s.routes(table), s.routes(openRoutes())
 	return s, nil
 }
 
 // Agency returns the handler of the agency API and of the published log. It
 // wants connections whose client certificates were verified (see [Config.TLS]).
 func (s *Server) Agency() http.Handler { return s.router }
+
+// Public returns the handler of the published log alone, for anyone.
+func (s *Server) Public() http.Handler { return s.public }
 
 // Metrics returns the collectors to register; their names start with
 // "ingress_".
@@ -259,8 +270,10 @@ func (l Limits) withDefaults() Limits {
 		Systems:    cmp.Or(l.Systems, 4096),
 		Exchanges:  cmp.Or(l.Exchanges, 256),
 		Polls:      cmp.Or(l.Polls, 2048),
+		Strangers:  cmp.Or(l.Strangers, 32),
 		PollsEach:  cmp.Or(l.PollsEach, 64),
 		Conns:      cmp.Or(l.Conns, 4096),
+		Public:     cmp.Or(l.Public, 256),
 		Streams:    cmp.Or(l.Streams, 128),
 		Tick:       cmp.Or(l.Tick, 250*time.Millisecond),
 		RetryAfter: cmp.Or(l.RetryAfter, 5*time.Second),
@@ -272,6 +285,6 @@ func (l Limits) withDefaults() Limits {
 func (l Limits) lowest() float64 {
 	return min(float64(l.Body), float64(l.Header), float64(l.Read), float64(l.Write), float64(l.Request), float64(l.Idle),
 		float64(l.Poll), float64(l.MaxPoll), float64(l.Events), float64(l.MaxEvents), l.Rate, float64(l.Burst),
-		float64(l.Systems), float64(l.Exchanges), float64(l.Polls), float64(l.PollsEach), float64(l.Conns), float64(l.Streams),
+		float64(l.Systems), float64(l.Exchanges), float64(l.Polls), float64(l.PollsEach), float64(l.Conns), float64(l.Streams), float64(l.Strangers), float64(l.Public),
 		float64(l.Tick), float64(l.RetryAfter), float64(l.DrainDelay), float64(l.Drain))
 }

@@ -21,8 +21,8 @@ const reportEvery = time.Minute
 // limits bound the requests at a time over all callers, and what each caller
 // may take.
 type limits struct {
-	exchanges, polls  chan struct{}
-	systems, networks *callers
+	exchanges, polls, strangers chan struct{}
+	systems, networks           *callers
 }
 
 // callers are the rates and open polls of the callers of one kind. As many are
@@ -46,6 +46,7 @@ func newLimits(cfg Limits) *limits {
 	return &limits{
 		exchanges: make(chan struct{}, cfg.Exchanges),
 		polls:     make(chan struct{}, cfg.Polls),
+		strangers: make(chan struct{}, cfg.Strangers),
 		// Kept apart, so that nobody without a certificate can push a system
 		// out and have its rate forgotten.
 		systems:  newCallers(cfg),
@@ -59,10 +60,13 @@ func newCallers(cfg Limits) *callers {
 
 // enter takes a place for one request, which release gives back. When none is
 // free the caller is to try again later.
-func (l *limits) enter(long bool) (release func(), err error) {
+func (l *limits) enter(rt route) (release func(), err error) {
 	places := l.exchanges
-	if long {
+	switch {
+	case rt.long:
 		places = l.polls
+	case rt.stranger:
+		places = l.strangers // who may be anybody must not take the agencies' places
 	}
 	select {
 	case places <- struct{}{}:

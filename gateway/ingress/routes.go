@@ -16,6 +16,8 @@ type route struct {
 	name         string
 	method, path string
 	long         bool // waits for others; has its own bound on concurrency
+	open         bool // served to anyone, too, at a listener of its own
+	stranger     bool // by callers of that listener, who have their own bound on concurrency
 	codes        []gateway.Code
 	handler      func(*Server) handler
 }
@@ -79,9 +81,9 @@ var table = []route{
 		handler: func(s *Server) handler { return s.anyone(s.document(openAPI)) }},
 	{name: "getAsyncAPI", method: http.MethodGet, path: "/v1/asyncapi.json", codes: edgeCodes,
 		handler: func(s *Server) handler { return s.anyone(s.document(asyncAPI)) }},
-	{name: "getCheckpoint", method: http.MethodGet, path: "/log/checkpoint", codes: edgeCodes,
+	{name: "getCheckpoint", method: http.MethodGet, path: "/log/checkpoint", open: true, codes: edgeCodes,
 		handler: func(s *Server) handler { return s.anyone(s.getCheckpoint) }},
-	{name: "getTile", method: http.MethodGet, path: "/log/tile/{tile:" + tilePath + "}",
+	{name: "getTile", method: http.MethodGet, path: "/log/tile/{tile:" + tilePath + "}", open: true,
 		codes:   slices.Concat(edgeCodes, []gateway.Code{gateway.CodeNotFound}),
 		handler: func(s *Server) handler { return s.anyone(s.getTile) }},
 }
@@ -94,9 +96,21 @@ var (
 	errNoVerb  = gateway.Refuse(gateway.CodeMethod, "the resource has no such method", nil)
 )
 
-// routes returns the router over table. Paths are taken as they were sent: a
+// openRoutes returns what of the table anyone may have.
+func openRoutes() []route {
+	var out []route
+	for _, rt := range table {
+		if rt.open {
+			rt.stranger = true
+			out = append(out, rt)
+		}
+	}
+	return out
+}
+
+// routes returns the router over a table. Paths are taken as they were sent: a
 // path that would have to be cleaned is not found.
-func (s *Server) routes() *mux.Router {
+func (s *Server) routes(table []route) *mux.Router {
 	m := mux.NewRouter().SkipClean(true)
 	allow := map[string][]string{}
 	for _, rt := range table {

@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -12,8 +13,9 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Run serves the agency API on Config.Agencies and the operations endpoints on
-// Config.Operations until ctx is done, and then drains: /readyz turns red,
+// Run serves the agency API on Config.Agencies, the published log on Config.Public
+// if that is given and the operations endpoints on Config.Operations until ctx is
+// done, and then drains: /readyz turns red,
 // after Limits.DrainDelay long polls end with an empty answer and no new
 // connection is taken, and what is under way has Limits.Drain to finish. It
 // returns nil after a complete drain.
@@ -21,22 +23,28 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.cfg.Agencies == nil || s.cfg.Operations == nil || s.cfg.TLS == nil {
 		return fmt.Errorf("%w: Agencies, Operations and TLS are required to run", ErrConfig)
 	}
-	agencies, operations := s.agencyServer(), s.operationsServer()
+	agencies, operations := s.server(s.Agency(), s.cfg.TLS.Clone()), s.operationsServer()
+	public := s.server(s.Public(), s.anonymousTLS())
 	g, failed := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return served(agencies.ServeTLS(netutil.LimitListener(s.cfg.Agencies, s.cfg.Limits.Conns), "", ""))
 	})
 	g.Go(func() error { return served(operations.Serve(s.cfg.Operations)) })
+	if s.cfg.Public != nil {
+		g.Go(func() error {
+			return served(public.ServeTLS(netutil.LimitListener(s.cfg.Public, s.cfg.Limits.Public), "", ""))
+		})
+	}
 	g.Go(func() error {
 		<-failed.Done() // ctx is done, or one of the servers has ended
-		return s.drain(agencies, operations)
+		return s.drain(agencies, public, operations)
 	})
 	return g.Wait()
 }
 
-// drain ends both servers, the operations one last: it says to the end how the
+// drain ends the servers, the operations one last: it says to the end how the
 // gateway is.
-func (s *Server) drain(agencies, operations *http.Server) error {
+func (s *Server) drain(agencies, public, operations *http.Server) error {
 	defer operations.Close()
 	s.draining.Store(true)
 	s.metrics.draining.Set(1)
@@ -45,6 +53,7 @@ func (s *Server) drain(agencies, operations *http.Server) error {
 	s.endPolls()
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Limits.Drain)
 	defer cancel()
+	defer public.Close() // what is read there can be read again
 	if err := agencies.Shutdown(ctx); err != nil {
 		agencies.Close()
 		return fmt.Errorf("draining: %w", err)
@@ -60,14 +69,20 @@ func served(err error) error {
 	return err
 }
 
-// agencyServer bounds what a connection may cost before a request of it is
-// looked at. Bodies and answers have their own deadlines, since a poll waits
-// between the two.
-func (s *Server) agencyServer() *http.Server {
+// anonymousTLS is the gateway's TLS for callers who need not say who they are.
+func (s *Server) anonymousTLS() *tls.Config {
+	c := s.cfg.TLS.Clone()
+	c.ClientAuth, c.ClientCAs, c.GetConfigForClient = tls.NoClientCert, nil, nil
+	return c
+}
+
+// server bounds what a connection may cost before a request of it is looked at.
+// Bodies and answers have their own deadlines, since a poll waits between the two.
+func (s *Server) server(h http.Handler, c *tls.Config) *http.Server {
 	l := s.cfg.Limits
 	return &http.Server{
-		Handler:           s.Agency(),
-		TLSConfig:         s.cfg.TLS.Clone(),
+		Handler:           h,
+		TLSConfig:         c,
 		ReadHeaderTimeout: l.Read, // also bounds the TLS handshake
 		IdleTimeout:       l.Idle,
 		MaxHeaderBytes:    l.Header,
