@@ -78,6 +78,7 @@ type fsck struct {
 
 	latest   time.Time
 	active   *gateway.Digest // snapshot
+	unknown  bool            // which one is active: retention has taken its entry
 	reported map[string]Kind // delivery → what the mailbox says the recipient reported
 	said     map[string]Kind // delivery → what an entry says of it
 	kept     map[gateway.Digest]bool
@@ -154,6 +155,9 @@ func (f *fsck) entry(index uint64, e store.Entry) {
 		if e.Time.After(f.o.Now.Add(-shortest)) {
 			f.find("entry %d: content is gone before its time", index)
 		}
+		if Kind(e.Kind) == PolicyActivated { // which one, nobody knows any more
+			f.active, f.unknown = nil, true
+		}
 		return // retention has taken the content; the leaf stays
 	}
 	e1, err := CheckE1(e.E1, e.Leaf)
@@ -188,9 +192,9 @@ func (f *fsck) follow(index uint64, e1 E1) {
 	}
 	switch e1.Kind {
 	case PolicyActivated:
-		f.active = e1.Snapshot
+		f.active, f.unknown = e1.Snapshot, false
 	case Release:
-		if f.active == nil || *f.active != *e1.Snapshot {
+		if !f.unknown && (f.active == nil || *f.active != *e1.Snapshot) {
 			f.find("entry %d: released under a policy that was not active", index)
 		}
 	case Acknowledged, DeliveryFailed:

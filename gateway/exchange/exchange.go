@@ -72,6 +72,7 @@ type Store interface {
 	Entry(ctx context.Context, index uint64) (store.Entry, error)
 	Statements(ctx context.Context, state string) ([]store.Statement, error)
 	store.Searcher
+	store.Forgetter
 }
 
 // AtRest encrypts what is stored; package keys has it.
@@ -79,6 +80,8 @@ type AtRest interface {
 	Encrypt(agency gateway.AgencyID, class string, at time.Time, plaintext, aad []byte) (ciphertext []byte, key string, err error)
 	Decrypt(key string, ciphertext, aad []byte) ([]byte, error)
 	MAC(domain string, parts ...[]byte) []byte
+	Keys() ([]string, error)  // names of those that are not destroyed
+	Destroy(key string) error // for good; what is under it opens no more
 }
 
 // Config configures an [Exchange]. Every field but Now is required.

@@ -84,6 +84,7 @@ type bench struct {
 	*facts.Register
 	t     testing.TB
 	dir   string // of the world
+	own   string // where the database and the at-rest keys lie
 	x     *exchange.Exchange
 	store *storetest.Faulty
 	log   *disclosure.Log
@@ -133,6 +134,7 @@ func newBench(t testing.TB) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: must(t, first(world()), nil)}
 	state := t.TempDir()
+	b.own = state
 	db := must(t, first(sqlite.Open(t.Context(), sqlite.Config{Dir: filepath.Join(state, "data"), Reserve: -1})), nil)
 	t.Cleanup(func() { db.Close() })
 	b.store = &storetest.Faulty{Store: db}

@@ -110,11 +110,13 @@ func (x *Exchange) Incident(ctx context.Context, code gateway.Code) bool {
 		disclosure.E2{Retention: disclosure.Long})
 }
 
-// Run writes the counts of refusals that had no entry of their own, until ctx
-// is done.
+// Run writes the counts of refusals that had no entry of their own, and destroys
+// keys whose time has come, until ctx is done.
 func (x *Exchange) Run(ctx context.Context) error {
-	tick := time.NewTicker(countEvery)
+	tick, hour := time.NewTicker(countEvery), time.NewTicker(retainEvery)
 	defer tick.Stop()
+	defer hour.Stop()
+	x.retain(ctx)
 	for {
 		select {
 		case <-ctx.Done():
@@ -122,7 +124,15 @@ func (x *Exchange) Run(ctx context.Context) error {
 			return context.Cause(ctx)
 		case <-tick.C:
 			x.count(ctx)
+		case <-hour.C:
+			x.retain(ctx)
 		}
+	}
+}
+
+func (x *Exchange) retain(ctx context.Context) {
+	if err := x.Retain(ctx); err != nil && ctx.Err() == nil {
+		x.cfg.Logger.WarnContext(ctx, "not all keys whose time has come were destroyed", "err", err)
 	}
 }
 

@@ -181,10 +181,13 @@ func (x *Exchange) intake(ctx context.Context, r *Regime, m catalogue.Conforming
 	return w, err
 }
 
+// messageClass is the class of the at-rest keys of what waits to be fetched.
+const messageClass = "message"
+
 // post puts a message into the mailbox of each function it is for.
 func (x *Exchange) post(w *store.Write, msg envelope.Message, now time.Time) (err error) {
 	row := w.Message
-	row.Body, row.Key, err = x.cfg.AtRest.Encrypt(row.Issuer, "message", now, msg.Raw(), aad(row.Issuer, row.ID))
+	row.Body, row.Key, err = x.cfg.AtRest.Encrypt(row.Issuer, messageClass, now, msg.Raw(), aad(row.Issuer, row.ID))
 	if err != nil {
 		return err
 	}

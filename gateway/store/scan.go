@@ -44,6 +44,9 @@ type Searcher interface {
 type Forgetter interface {
 	// Forget empties both parts of the entries whose second part is under an
 	// at-rest key, and what they are searched by; it reports how many there
-	// were. The caller destroys the key first.
+	// were. What it leaves in free pages and in copies is for the caller to make
+	// unreadable, by destroying the key.
 	Forget(ctx context.Context, key string) (int, error)
+	// Under reports how many rows have content under an at-rest key.
+	Under(ctx context.Context, key string) (int, error)
 }

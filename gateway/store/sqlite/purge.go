@@ -126,6 +126,19 @@ func (s *Store) purgeBodies(ctx context.Context, now time.Time, keep string) (in
 	return len(done), nil
 }
 
+// Under implements [store.Forgetter].
+func (s *Store) Under(ctx context.Context, key string) (n int, err error) {
+	if key == "" {
+		return 0, fmt.Errorf("%w: no key named", store.ErrInvalid)
+	}
+	err = s.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM message WHERE key = ?1 AND key <> '') +
+		(SELECT count(*) FROM statement WHERE key = ?1) + (SELECT count(*) FROM entry WHERE key = ?1)`, key).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("counting what is under a key: %w", err)
+	}
+	return n, nil
+}
+
 // Forget implements [store.Forgetter], in short transactions.
 func (s *Store) Forget(ctx context.Context, key string) (int, error) {
 	if key == "" {
