@@ -26,17 +26,18 @@ var ErrSpace = errors.New("workbench: the space of inputs cannot be covered")
 type Space struct {
 	Covered Coverage
 
-	pack   *Pack
-	policy *policy.Policy
-	vars   []variable
-	index  map[string]int
-	asked  []int // the variables that fix a context, in the order they are bound
-	rules  []*ruled
-	tables *intern
-	groups []*group
-	at     map[string]*group // by context
-	words  *phrases
-	took   time.Duration
+	pack    *Pack
+	policy  *policy.Policy
+	vars    []variable
+	index   map[string]int
+	asked   []int // the variables that fix a context, in the order they are bound
+	rules   []*ruled
+	tables  *intern
+	passing []assignment // contexts that no stage stops by what is fixed
+	groups  []*group
+	at      map[string]*group // by context
+	words   *phrases
+	took    time.Duration
 }
 
 // variable is a member of the input with all the values that a rule can tell
@@ -88,8 +89,9 @@ func (s *Space) With(ctx context.Context, p *policy.Policy) (*Space, error) {
 	start := time.Now()
 	pack := *s.pack
 	pack.Policy = p
-	out := &Space{pack: &pack, policy: p, vars: s.vars, index: s.index, asked: s.asked, rules: s.rules, tables: s.tables,
+	out := &Space{pack: &pack, policy: p, vars: s.vars, index: s.index, asked: s.asked, rules: s.rules, tables: s.tables, passing: s.passing,
 		at: map[string]*group{}, words: s.words}
+	out.Covered.Evaluations, out.Covered.Stopped = s.Covered.Evaluations, s.Covered.Stopped
 	err := out.cover(ctx)
 	out.took = time.Since(start)
 	return out, err

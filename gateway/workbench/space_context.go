@@ -25,8 +25,15 @@ func (s *Space) cover(ctx context.Context) error {
 			c.stops[last] = append(c.stops[last], r)
 		}
 	}
-	if err := c.bind(ctx, 0, s.newAssignment()); err != nil {
-		return err
+	if s.passing == nil {
+		if err := c.bind(ctx, 0, s.newAssignment()); err != nil {
+			return err
+		}
+	}
+	for _, a := range s.passing {
+		if err := c.arrive(ctx, a); err != nil {
+			return err
+		}
 	}
 	for _, g := range s.groups {
 		if err := g.solve(ctx); err != nil {
@@ -74,7 +81,8 @@ func (c *covering) plan(in *facts.Input) *planned {
 // bind binds the k-th context variable to each of its values.
 func (c *covering) bind(ctx context.Context, k int, a assignment) error {
 	if k == len(c.asked) {
-		return c.arrive(ctx, a)
+		c.passing = append(c.passing, slices.Clone(a))
+		return nil
 	}
 	if err := ctx.Err(); err != nil {
 		return err
