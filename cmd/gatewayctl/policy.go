@@ -15,6 +15,7 @@ func policyCommand() *cobra.Command {
 		policyDigestCommand(),
 		policyExplainCommand(),
 		policyLintCommand(),
+		policyReplayCommand(),
 		policyNeverCommand(),
 		policyRollbackCommand(),
 		policySignCommand(),
