@@ -42,8 +42,10 @@ type config struct {
 	// the at-rest keys.
 	Data  string `json:"data"`
 	State string `json:"state"`
-	// Adopt accepts a log whose anchor is missing: an operator's decision, for
-	// the first start on a new machine. Absent: false.
+	// Adopt accepts a log whose anchor is missing, or a missing memory of the last
+	// directory or policy although the log has had one: an operator's decision, for
+	// the first start on a new machine. From then on an older directory or an older
+	// approval than was in force is not known to be one. Absent: false.
 	Adopt bool `json:"adopt,omitempty"`
 
 	// TLS is the server's certificate chain and key, and the authorities that

@@ -103,6 +103,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := cfg.remembers(ctx, db, logger); err != nil {
+		return err
+	}
 	watcher, err := directory.NewWatcher(ctx, directory.Config{Path: cfg.Directory, Last: filepath.Join(cfg.State, "directory.json"),
 		Registrars: pin.Registrars, Admit: x.Register, Report: report})
 	if err != nil {
@@ -141,7 +144,8 @@ func (c config) exchange(db *sqlite.Store, log *disclosure.Log, secret secrets, 
 		return nil, nil, err
 	}
 	mail, err = relay.New(relay.Config{Gateway: gateway.ID(c.Gateway), Store: db, Log: log, Sealer: secret.ring, Signer: secret.release,
-		Keys: func() envelope.Keys { return x.Registry() }, Keep: func() []gateway.MessageType { return x.Kept() }, Logger: logger})
+		Keys: func() envelope.Keys { return x.Registry() }, Keep: func() []gateway.MessageType { return x.Kept() }, Logger: logger,
+		Alone: true}) // the store is locked by this process
 	if err != nil {
 		return nil, nil, err
 	}

@@ -133,9 +133,15 @@ func (r *Relay) ending(ctx context.Context, item store.Mail, failed, received st
 		e1.Kind, e1.Code = disclosure.DeliveryFailed, gateway.Code(failed)
 		want = envelope.SealedContentInvalid
 	}
-	// Who says that something could not be used may say so unsigned; who says
-	// that it has it may not.
-	if failed == "" || received != "" {
+	// Who says that something could not be used may say so unsigned, and then the
+	// gateway says it to the sender; who says that it has it may not.
+	if failed != "" && received == "" {
+		notice, err := r.Notice(Box{item.Issuer, msg.Sender}, envelope.DeliveryFailed, item.Message, map[string]string{"code": failed})
+		if err != nil {
+			return w, err
+		}
+		w.Mail = []store.Mail{notice}
+	} else {
 		event, err := r.signed(item, received, want, now)
 		if err != nil {
 			return w, err

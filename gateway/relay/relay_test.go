@@ -246,6 +246,19 @@ func TestSetErrs(t *testing.T) {
 	}
 }
 
+// TestSetErrsUnsigned: without a token of the recipient's the gateway tells the
+// sender in its own name.
+func TestSetErrsUnsigned(t *testing.T) {
+	r, m, _ := newRelay(t)
+	if err := r.Acknowledge(t.Context(), []relay.Box{box}, relay.Receipts{Failed: map[string]string{"d1": "invalid_key"}}); err != nil {
+		t.Fatal(err)
+	}
+	if w := m.writes[0]; len(w.Mail) != 1 || w.Mail[0].Agency != police || w.Mail[0].Role != "police.exit_coordinator_regional" ||
+		m.items[0].State != store.Refused || w.Entries[0].Kind != string(disclosure.DeliveryFailed) {
+		t.Errorf("wrote %+v", w)
+	}
+}
+
 // TestLogFails: nothing is acknowledged that the log did not take.
 func TestLogFails(t *testing.T) {
 	r, m, s := newRelay(t)
