@@ -126,12 +126,11 @@ func (r request) sip(p Person) bool {
 	})
 }
 
-// withdrawnSinceQueued reports whether a consent between the two agencies was
-// withdrawn while the message waited.
+// withdrawnSinceQueued reports whether the person withdrew a consent while the
+// message waited, whomever it named (domain, Section 16.7).
 func (r request) withdrawnSinceQueued(p Person) bool {
 	return !r.q.QueuedAt.IsZero() && slices.ContainsFunc(p.Consents, func(c Consent) bool {
-		return c.withdrawn(r) && !c.WithdrawnAt.Before(r.q.QueuedAt) &&
-			names(c.Disclosers, r.q.Discloser.Agency) && names(c.Recipients, r.q.Actor.Agency)
+		return c.withdrawn(r) && !c.WithdrawnAt.Before(r.q.QueuedAt)
 	})
 }
 

@@ -196,9 +196,9 @@ func TestWithdrawnSinceQueued(t *testing.T) {
 		"this moment":              {noon, func(*facts.Question) {}, true},
 		"only later":               {noon.Add(time.Second), func(*facts.Question) {}, false},
 		"never":                    {time.Time{}, func(*facts.Question) {}, false},
-		"between other agencies":   {noon.Add(-time.Minute), func(q *facts.Question) { q.Actor.Agency = townB }, false},
+		"of another actor":         {noon.Add(-time.Minute), func(q *facts.Question) { q.Actor.Agency = townB }, true},
 		"nothing was queued":       {noon.Add(-time.Minute), func(q *facts.Question) { q.QueuedAt = time.Time{} }, false},
-		"discloser it never named": {noon.Add(-time.Minute), func(q *facts.Question) { q.Discloser.Agency = region }, false},
+		"discloser it never named": {noon.Add(-time.Minute), func(q *facts.Question) { q.Discloser.Agency = region }, true},
 	} {
 		in := ask(t, func(w *facts.World, q *facts.Question, _ *time.Time) {
 			w.Person.Consents[0].WithdrawnAt, q.QueuedAt = tt.withdrawn, queued
@@ -339,14 +339,20 @@ func TestDecisionFacts(t *testing.T) {
 }
 
 // TestFieldRelease: a decision that ceiling R asks for stands beside the basis's
-// own, also for a basis that is tried without being claimed.
+// own, and like that only where the basis is claimed, even if it is tried
+// without.
 func TestFieldRelease(t *testing.T) {
-	in := ask(t, func(w *facts.World, q *facts.Question, _ *time.Time) {
-		w.Person.Decisions[0].Basis, w.Person.Decisions[0].Kind, q.Claimed = "OSL-12-2", "field_release", nil
-	})
-	want := map[gateway.Basis]map[gateway.Field]facts.Standing{"OSL-12-2": {"no_go_areas": facts.InForce}}
-	if diff := cmp.Diff(want, in.FieldRelease); diff != "" || len(in.Decision) != 0 {
-		t.Errorf("field release (-want +got):\n%s", diff)
+	for _, claimed := range [][]gateway.Basis{{"OSL-12-2"}, nil} {
+		in := ask(t, func(w *facts.World, q *facts.Question, _ *time.Time) {
+			w.Person.Decisions[0].Basis, w.Person.Decisions[0].Kind, q.Claimed = "OSL-12-2", "field_release", claimed
+		})
+		want := map[gateway.Basis]map[gateway.Field]facts.Standing{}
+		if claimed != nil {
+			want["OSL-12-2"] = map[gateway.Field]facts.Standing{"no_go_areas": facts.InForce}
+		}
+		if diff := cmp.Diff(want, in.FieldRelease); diff != "" || len(in.Decision) != 0 {
+			t.Errorf("field release, claimed %v (-want +got):\n%s", claimed, diff)
+		}
 	}
 }
 

@@ -15,13 +15,13 @@ type standings map[gateway.Basis]map[gateway.Field]Standing
 
 // decisions says how the person's recorded decisions stand in this request:
 // those of the kind their basis needs, and those of kind field_release. A
-// basis that is neither claimed nor tried unclaimed has none.
+// basis that is not claimed has none, not even one that is tried unclaimed.
 func (r request) decisions(p Person) (own, release standings) {
 	own, release = standings{}, standings{}
 	for i := range p.Decisions {
 		d := &p.Decisions[i]
 		need, known := r.tables.Bases[d.Basis]
-		if !known || !need.Unclaimed && !slices.Contains(r.q.Claimed, d.Basis) {
+		if !known || !slices.Contains(r.q.Claimed, d.Basis) {
 			continue
 		}
 		standing := r.decisionStanding(d, need, p)
@@ -45,7 +45,7 @@ func (q Question) unclaimed(p Person, t *Tables, now time.Time) []gateway.Basis 
 	for i := range p.Decisions {
 		d := &p.Decisions[i]
 		need, known := t.Bases[d.Basis]
-		if !known || need.Unclaimed || slices.Contains(q.Claimed, d.Basis) || slices.Contains(out, d.Basis) {
+		if !known || slices.Contains(q.Claimed, d.Basis) || slices.Contains(out, d.Basis) {
 			continue
 		}
 		if (request{q: q, tables: t, today: Today(now), now: now}).decisionStanding(d, need, p) == InForce {

@@ -30,13 +30,13 @@ func Derive(w World, q Question, t *Tables, now time.Time) Input {
 		Values:     q.Values,
 		Maturity:   "not_asked",
 		Consent:    asks.consents(p),
-		About:      asks.about(w.Others),
 		Table:      q.Table.listed(),
 	}
 	in.Decision, in.FieldRelease = asks.decisions(p)
 	requestFacts(&in.Facts, q, w)
 	providerFacts(&in.Facts, q, w.Provider, today)
 	asks.personFacts(&in.Facts, p)
+	in.About = asks.about(in.Facts.Protected, w.Others)
 	relationFacts(&in.Facts, q, p)
 	asks.emergencyFacts(&in.Facts)
 	in.Facts.SipConsent = asks.sip(p)
@@ -226,18 +226,19 @@ func (r request) emergencyFacts(f *Facts) {
 }
 
 // about says for each declared field whether each other person in it has a
-// consent that covers it (domain, Section 10).
-func (r request) about(others map[gateway.Ref]Person) map[gateway.Field]bool {
+// consent that covers it (domain, Section 10). Contact details count as
+// protected address if the person asked about or the other one is protected.
+func (r request) about(protected bool, others map[gateway.Ref]Person) map[gateway.Field]bool {
 	out := make(map[gateway.Field]bool, len(r.q.About))
 	for field, refs := range r.q.About {
-		class := r.tables.Fields[r.q.Type][field]
-		out[field] = class != ""
+		named := r.tables.Fields[r.q.Type][field]
+		out[field] = named != ""
 		for _, ref := range refs {
 			if ref == r.q.Subject { // is nobody else
 				continue
 			}
-			other := others[ref]
-			if class == "CON" && other.protected() {
+			class, other := named, others[ref]
+			if class == "CON" && (protected || other.protected()) {
 				class = "PAD"
 			}
 			if r.consents(other)[class] != InForce {

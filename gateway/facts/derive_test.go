@@ -49,7 +49,7 @@ func ref(n byte) gateway.Ref {
 func bases() map[gateway.Basis]facts.Need {
 	one, yes := int64(1), true
 	return map[gateway.Basis]facts.Need{
-		"OSL-12-2":  {Unclaimed: true},
+		"OSL-12-2":  {},
 		"OSL-12-3":  {Kind: "guardian"},
 		"OSL-10-27": {Kind: "balancing_obvious"},
 		"OSL-10-2":  {Kind: "necessity", Facts: map[string]facts.Condition{"own_decision_ref": {Present: true}}},
@@ -515,22 +515,26 @@ func TestAbout(t *testing.T) {
 	}
 }
 
-// TestAboutContact: the contact details of somebody who is protected count as
-// a protected address.
+// TestAboutContact: contact details count as a protected address where the
+// person asked about or the other one is protected, each by himself.
 func TestAboutContact(t *testing.T) {
 	for _, tt := range []struct {
-		marking facts.Marking
-		class   gateway.Class
-		want    bool
-	}{{facts.Unmarked, "CON", true}, {facts.Flagged, "CON", false}, {facts.Flagged, "PAD", true}} {
+		asked, marking facts.Marking
+		class          gateway.Class
+		want           bool
+	}{
+		{facts.Unmarked, facts.Unmarked, "CON", true}, {facts.Unmarked, facts.Flagged, "CON", false}, {facts.Unmarked, facts.Flagged, "PAD", true},
+		{facts.Flagged, facts.Unmarked, "CON", false}, {facts.Flagged, facts.Unmarked, "PAD", true},
+	} {
 		in := ask(t, func(w *facts.World, q *facts.Question, _ *time.Time) {
-			p := goodWorld().Person
+			p, marked := goodWorld().Person, goodWorld().Person
 			p.Marking, p.Consents[0].Classes = tt.marking, []gateway.Class{tt.class}
-			w.Others = map[gateway.Ref]facts.Person{other: p}
-			q.Type, q.About = "exit.referral", map[gateway.Field][]gateway.Ref{"phone": {other}}
+			marked.Marking, marked.Consents[0].Classes = facts.Flagged, []gateway.Class{"PAD", "CON"}
+			w.Person.Marking, w.Others = tt.asked, map[gateway.Ref]facts.Person{other: p, ref(21): marked}
+			q.Type, q.About = "exit.referral", map[gateway.Field][]gateway.Ref{"phone": {ref(21), other}}
 		})
 		if in.About["phone"] != tt.want {
-			t.Errorf("%s with consent to %s: got %v", tt.marking, tt.class, in.About["phone"])
+			t.Errorf("%s about %s with consent to %s: got %v", tt.asked, tt.marking, tt.class, in.About["phone"])
 		}
 	}
 }

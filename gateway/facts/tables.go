@@ -60,10 +60,9 @@ type Limits struct {
 // Need is what a basis asks of the recorded decision it rests on: the member
 // "decision" of its provision.
 type Need struct {
-	Unclaimed bool                 `json:"-"`    // the basis is tried without being claimed
-	Kind      string               `json:"kind"` // "" when the basis needs no decision of its own
-	Ground    Ground               `json:"ground"`
-	Facts     map[string]Condition `json:"facts"`
+	Kind   string               `json:"kind"` // "" when the basis needs no decision of its own
+	Ground Ground               `json:"ground"`
+	Facts  map[string]Condition `json:"facts"`
 }
 
 // Ground says whether a basis needs a numbered or dated ground.

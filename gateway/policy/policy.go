@@ -130,9 +130,9 @@ func (p *Policy) Provisions() []*Provision {
 func (p *Policy) Needs() map[gateway.Basis]facts.Need {
 	out := map[gateway.Basis]facts.Need{}
 	for _, g := range p.register.sets[setGrant] {
-		need := facts.Need{Unclaimed: !g.ClaimNeeded}
+		need := facts.Need{}
 		if g.Decision != nil {
-			need.Kind, need.Facts, need.Ground = g.Decision.Kind, g.Decision.Facts, g.Decision.Ground
+			need = facts.Need{Kind: g.Decision.Kind, Facts: g.Decision.Facts, Ground: g.Decision.Ground}
 		}
 		if old, ok := out[g.Basis]; !ok || old.Kind == "" {
 			out[g.Basis] = need

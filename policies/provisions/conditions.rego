@@ -35,6 +35,11 @@ returns_status if {
 	not takes_over_case
 }
 
+# Lag (2025:170) 4 §: a duty towards who asks. Break-glass is asked for by its nature (section 18).
+contact_requested if input.facts.asked
+
+contact_requested if break_glass
+
 # Lag (2025:170) 4 §: what the software takes for exceptional reasons.
 exceptional_reasons if input.facts.protected
 

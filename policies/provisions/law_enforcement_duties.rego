@@ -35,7 +35,7 @@ grant contains rego.metadata.rule().custom.id if {
 grant contains rego.metadata.rule().custom.id if {
 	input.type in {"exit.info_request", "exit.emergency_access"}
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION", "EMERGENCY"}
-	input.facts.asked
+	contact_requested
 }
 
 # METADATA

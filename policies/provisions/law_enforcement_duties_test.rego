@@ -5,7 +5,9 @@ contact := {"type": "exit.info_request", "purpose": "CRIME_INVESTIGATION"}
 test_contact_details_are_given_on_request_for_law_enforcement if {
 	"L170-4" in granted(contact)
 	"L170-4" in granted(also(contact, {"purpose": "CRIME_PREVENTION"}))
-	"L170-4" in granted({"type": "exit.emergency_access", "purpose": "EMERGENCY"})
+	emergency := {"type": "exit.emergency_access", "purpose": "EMERGENCY"}
+	"L170-4" in granted(emergency)
+	"L170-4" in granted(also(emergency, facts({"asked": false})))
 	every change in [{"type": "exit.joint_plan"}, {"purpose": "PROTECTION"}, facts({"asked": false})] {
 		not "L170-4" in granted(also(contact, change))
 	}

@@ -142,10 +142,14 @@ obligation contains rego.metadata.rule().custom.id if {
 }
 
 # METADATA
-# description: The sender is asked to recall what a withdrawn consent no longer carries.
+# description: >-
+#   The sender is asked to recall what a withdrawn consent no longer carries. Stages 1 to 8 say nothing about the
+#   person, not even that.
 # custom:
 #   {id: OBLIGATION-RECALL, code: recall_notice, statute: OSL 12 kap. 2 §,
-#   titles: {sv: Återkalla meddelandet, en: Recall notice}, when: [{outcomes: [DENY, REVIEW, NO_RECORD]}]}
+#   titles: {sv: Återkalla meddelandet, en: Recall notice},
+#   when: [{outcomes: [DENY, REVIEW, NO_RECORD], by_fields: true},
+#   {outcomes: [DENY, REVIEW, NO_RECORD], stages: [9, 10, 11, 12, 13, 14, 15, 16]}]}
 obligation contains rego.metadata.rule().custom.id if {
 	input.facts.consent_withdrawn_since_queued
 }
@@ -164,7 +168,8 @@ obligation contains rego.metadata.rule().custom.id if {
 # description: An authority that is refused learns why and how to appeal.
 # custom:
 #   {id: OBLIGATION-APPEAL, code: appeal_information, statute: OSL 6 kap. 7–8 §§,
-#   titles: {sv: Överklagandehänvisning, en: How to appeal}, when: [{outcomes: [DENY], by_fields: true}]}
+#   titles: {sv: Överklagandehänvisning, en: How to appeal},
+#   when: [{outcomes: [DENY], by_fields: true}, {outcomes: [DENY], reasons: [BLK-CELL]}]}
 obligation contains rego.metadata.rule().custom.id if {
 	recipient_is_authority
 }

@@ -334,7 +334,12 @@ roles_known if {
 	data.catalogue.roles[input.discloser.role]
 }
 
-type_routed if data.catalogue.types[input.type].legs[0]
+# Statements go to the gateway's register, which is no recipient: nobody reads
+# what they hold through a decision.
+type_routed if {
+	some leg in data.catalogue.types[input.type].legs
+	not leg.recipients["gateway.register"]
+}
 
 asks_properly if {
 	input["default"]

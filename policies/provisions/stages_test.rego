@@ -17,6 +17,9 @@ test_a_role_that_is_in_no_table_is_unknown if {
 
 test_a_type_without_a_route_is_unknown if {
 	"STAGE-02-TYPE" in stopped({"type": "exit.case_closure"})
+	not "STAGE-02-TYPE" in stopped({})
+	statement := {"exit.statement": {"legs": [{"recipients": {"gateway.register": true}}]}}
+	"STAGE-02-TYPE" in stopped({"type": "exit.statement"}) with data.catalogue.types as statement
 	"STAGE-02-TYPE" in stopped({"type": "exit.gossip"})
 }
 
