@@ -182,20 +182,27 @@ type officialFlags struct {
 }
 
 func (f *officialFlags) add(cmd *cobra.Command) {
+	f.addAsker(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.purpose, "purpose", "", "what it is for (required)")
+	flags.StringVar(&f.typ, "type", "", "message type (required)")
+	needs(cmd, "purpose", "type")
+}
+
+// addAsker adds the flags without purpose and type.
+func (f *officialFlags) addAsker(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.role, "role", "", "role of the official (required)")
 	flags.StringVar(&f.user, "user", "", "opaque reference of the official (required)")
 	flags.StringVar(&f.unit, "unit", "", "code of the official's unit")
-	flags.StringVar(&f.purpose, "purpose", "", "what it is for (required)")
-	flags.StringVar(&f.typ, "type", "", "message type (required)")
 	flags.StringVar(&f.subject, "subject", "", "opaque reference of the person")
 	flags.StringSliceVar(&f.fields, "fields", []string{"default"}, "fields asked for")
 	flags.StringSliceVar(&f.basis, "basis", nil, "legal bases claimed")
 	flags.StringVar(&f.reason, "reason", "", "code of the reason")
 	flags.IntVar(&f.length, "reason-length", 0, "length of the reason as it is written down at the agency")
 	flags.BoolVar(&f.onScene, "on-scene", false, "the official is on the scene")
-	flags.StringVar(&f.emergency, "emergency", "", "JSON object for break-glass: threat_to_life, diary_no, reauthenticated, operation, confirms")
-	needs(cmd, "role", "user", "purpose", "type")
+	flags.StringVar(&f.emergency, "emergency", "", "JSON object for break-glass: threat_to_life, diary_no, reauthenticated, operation")
+	needs(cmd, "role", "user")
 }
 
 func (f *officialFlags) official() (client.Official, error) {
@@ -216,17 +223,16 @@ func (f *officialFlags) official() (client.Official, error) {
 		return o, nil
 	}
 	var e struct {
-		ThreatToLife    bool              `json:"threat_to_life"`
-		DiaryNo         string            `json:"diary_no"`
-		Reauthenticated bool              `json:"reauthenticated"`
-		Operation       string            `json:"operation"`
-		Confirms        gateway.MessageID `json:"confirms"`
+		ThreatToLife    bool   `json:"threat_to_life"`
+		DiaryNo         string `json:"diary_no"`
+		Reauthenticated bool   `json:"reauthenticated"`
+		Operation       string `json:"operation"`
 	}
 	if json.Unmarshal([]byte(f.emergency), &e) != nil {
 		return o, usageError{errors.New(`--emergency must be a JSON object like {"threat_to_life": true, "diary_no": "A-1"}`)}
 	}
 	o.Emergency = &envelope.Emergency{ThreatToLife: e.ThreatToLife, DiaryNo: e.DiaryNo, Reauthenticated: e.Reauthenticated,
-		RequestedAt: time.Now().Truncate(time.Second), Operation: e.Operation, Confirms: e.Confirms}
+		RequestedAt: time.Now().Truncate(time.Second), Operation: e.Operation}
 	return o, nil
 }
 
@@ -283,13 +289,18 @@ func messageRequestCommand() *cobra.Command {
 		Short: "Ask another agency for single fields",
 		Long: `Ask another agency, for a named official, for fields by name
 (exit.info_request), or in immediate danger to life (exit.emergency_access,
---emergency). The receipt says that the question stands in the log; the answer
+--emergency; another official then has 15 minutes to confirm it, see message
+confirm). The receipt says that the question stands in the log; the answer
 comes to the mailbox of the role, with the receipt's identifier in reply_to. A
 request that got no answer may have been carried out and is not sent again by
 itself.`,
 		Example: `  gatewayctl message request --config client.json --to police --role municipality.social_worker --user 0xJr8Y9FQG2mB1vWqkT0Sg \
       --purpose PROTECTION --type exit.info_request --subject uVb2Q0Dh1mY8c5sZkqT3Ew --fields risk_level,safety_instructions \
-      --basis OSL-10-2 --reason safety_planning --reason-length 80`,
+      --basis OSL-10-2 --reason safety_planning --reason-length 80
+  gatewayctl message request --config client.json --to municipality:0180 --role police.exit_coordinator_regional --user 0xJr8Y9FQG2mB1vWqkT0Sg \
+      --purpose EMERGENCY --type exit.emergency_access --subject uVb2Q0Dh1mY8c5sZkqT3Ew --fields risk_level \
+      --reason immediate_danger --reason-length 60 \
+      --emergency '{"threat_to_life": true, "diary_no": "5000-K1/26", "reauthenticated": true}'`,
 		Args: operands(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			discloser, err := gateway.ParseAgency(to)

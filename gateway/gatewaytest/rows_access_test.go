@@ -88,6 +88,11 @@ var accessRows = []row{
 	{"request to an agency that answers no such thing", ask, func(r *request) { r.token.set("discloser", `"urn:sluss:agency:sis"`) }, refused(403, gateway.CodeRoute)},
 	{"request that names a message", ask, func(r *request) { r.token.set("message", `"`+string(newID(r))+`"`) }, refused(400, gateway.CodeMalformedRequest)},
 	{"request that asks nobody", ask, func(r *request) { r.token.set("discloser", `null`) }, refused(400, gateway.CodeMalformedRequest)},
+	{"request in bulk", ask, func(r *request) { r.token.claim(`"role":`, `"mode":"bulk","role":`) }, refused(400, gateway.CodeMalformed)},
+	{"request about several persons", ask, func(r *request) {
+		r.token.set("subject", `["`+string(gateway.NewRef())+`","`+string(gateway.NewRef())+`"]`)
+	}, refused(400, gateway.CodeMalformed)},
+	{"request about nobody", ask, func(r *request) { r.token.set("subject", `null`) }, decided(403, gateway.CodeDenied)},
 	{"request as a message", ask, func(r *request) { r.path, r.media = "/v1/messages", "application/sd-jwt" }, refused(400, gateway.CodeMalformed)},
 	{"message as a request", message, func(r *request) { r.path, r.media = "/v1/requests", "application/jwt" }, refused(403, gateway.CodeSignature)},
 
