@@ -188,7 +188,11 @@ func (x *Exchange) deliver(ctx context.Context, p authn.Peer, item store.Mail) (
 	if h.answers, err = x.answered(ctx, msg.Claims(), item.Role); err != nil {
 		return receipt.Release{}, err
 	}
-	return x.release(ctx, h)
+	rel, err := x.release(ctx, h)
+	if rel.Delivery() != "" {
+		x.recent.forget(msg)
+	}
+	return rel, err
 }
 
 // earlier is a request that was taken in before.

@@ -15,11 +15,13 @@ const (
 )
 
 // The pragmas of each connection. WAL mode stands in the file, but is set
-// again so that a file that lost it is noticed by checkSettings.
+// again so that a file that lost it is noticed by checkSettings. The writer's
+// cache holds the inner pages of all indexes and the pages of a batch; a larger
+// one costs: SQLite goes through all of it after a commit that moved pages.
 var (
 	writerPragmas = []string{
 		"busy_timeout(5000)", "journal_mode(WAL)", "synchronous(FULL)", "fullfsync(1)", "checkpoint_fullfsync(1)",
-		"trusted_schema(0)", "cell_size_check(1)", "mmap_size(0)", "temp_store(2)", "cache_size(-24576)",
+		"trusted_schema(0)", "cell_size_check(1)", "mmap_size(0)", "temp_store(2)", "cache_size(-8192)",
 		"wal_autocheckpoint(2000)",
 	}
 	readerPragmas = []string{
