@@ -15,11 +15,12 @@ func policyCommand() *cobra.Command {
 		policyDigestCommand(),
 		policyExplainCommand(),
 		policyLintCommand(),
-		policyReplayCommand(),
 		policyNeverCommand(),
+		policyReplayCommand(),
 		policyRollbackCommand(),
 		policySignCommand(),
 		policyStatusCommand(),
+		policyTestCommand(),
 		policyWithholdCommand(),
 	)
 }

@@ -17,6 +17,7 @@ const (
 	TooLarge       = "too-large"       // a file, or all of them
 	TooMany        = "too-many"        // rules
 	TooDeep        = "too-deep"        // terms in terms
+	TooCostly      = "too-costly"      // to evaluate
 	Syntax         = "syntax"          // the parser refuses it
 	OtherPackage   = "other-package"   // not package provisions
 	OutsideHead    = "outside-head"    // a rule that is neither a provision nor a helper
@@ -122,7 +123,7 @@ func (d *Draft) examine(tree fs.FS) {
 		return
 	}
 	d.tables = t
-	outside := fragment(d.Modules)
+	outside := append(fragment(d.Modules), costly(d.Modules)...)
 	d.Findings = slices.Concat(findings, outside, languageFindings(d.Modules, t))
 	read := d.readMetadata()
 	if len(findings)+len(read) == 0 { // else names are missing that stand there

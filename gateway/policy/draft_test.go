@@ -112,6 +112,10 @@ func TestHostile(t *testing.T) {
 	for i := range 24 {
 		doubling += fmt.Sprintf("x%d := [x%d, x%d]\n", i+1, i, i)
 	}
+	functions := "f0(a) if a == \"x\"\n"
+	for i := range 24 {
+		functions += fmt.Sprintf("f%d(a) if f%d(a)\nf%d(a) if {\n\tf%d(a)\n\tinput.bulk\n}\n", i+1, i, i+1, i)
+	}
 	bomb := "# METADATA\n# custom:\n#   a: &a [x,x,x,x,x,x,x,x,x]\n"
 	for c := 'b'; c < 'j'; c++ {
 		bomb += fmt.Sprintf("#   %c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat("*"+string(c-1)+",", 9), ","))
@@ -124,6 +128,8 @@ func TestHostile(t *testing.T) {
 		{"else", "p if q " + strings.Repeat("else := 1 if q ", 20_000)},
 		{"doubling", doubling},
 		{"doubled constants", doubling + "constants := x24"},
+		{"doubling functions", functions},
+		{"loops in loops", "p if {\n" + strings.Repeat("\tsome x in input.named\n", 4) + "\tx == \"phone\"\n}"},
 		{"huge number", "p := 1e999999999"},
 		{"long number", "p if input.bulk == " + strings.Repeat("9", 100_000)},
 		{"rules", strings.Repeat("p if q\n", 50_000)},

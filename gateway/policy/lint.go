@@ -13,7 +13,7 @@ import (
 // checkLanguage holds parsed provisions to their fragment of the language and
 // to the registers.
 func checkLanguage(modules map[string]*ast.Module, t *tables) error {
-	return refused(append(fragment(modules), languageFindings(modules, t)...))
+	return refused(slices.Concat(fragment(modules), costly(modules), languageFindings(modules, t)))
 }
 
 // languageFindings finds what the compiler does not ask: a fact, a role or a

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -107,7 +108,7 @@ func (c Child) Run(ctx context.Context) (Outcome, error) {
 		return Outcome{}, errors.Join(fmt.Errorf("starting the child: %w", err), wait())
 	}
 	done := make(chan *Outcome, 1)
-	go func() { done <- follow(reports, l, stop) }()
+	go func() { done <- follow(reports, &openingWatch{pid: cmd.Process.Pid, most: l.Opening, stop: stop}) }()
 	err = errors.Join(cmd.Wait(), wait())
 	return ended(ctx, <-done, err, died.String(), l)
 }
@@ -153,12 +154,8 @@ func wordsTo(w io.Writer) (*os.File, func() error, error) {
 
 // follow reads the child's reports until it ends, holds each opening to its
 // limit and returns how the work ended, nil if the child did not say.
-func follow(reports io.Reader, l Limits, stop context.CancelCauseFunc) *Outcome {
-	opening := time.AfterFunc(time.Hour, func() {
-		stop(limit("opening it took longer than %v. A provision that nests deeply, repeats itself or is very long does that", l.Opening))
-	})
-	opening.Stop()
-	defer opening.Stop()
+func follow(reports io.Reader, w *openingWatch) *Outcome {
+	defer w.end()
 	for d := json.NewDecoder(reports); ; {
 		var r report
 		if err := d.Decode(&r); err != nil {
@@ -168,11 +165,56 @@ func follow(reports io.Reader, l Limits, stop context.CancelCauseFunc) *Outcome 
 		case r.Done != nil:
 			return r.Done
 		case r.Opening:
-			opening.Reset(l.Opening)
+			w.begin()
 		case r.Opened:
-			opening.Stop()
+			w.end()
 		}
 	}
+}
+
+// openingWatch stops a child that opens a pack for too long. On a machine that
+// is busy with other things a child gets more time than its limit, up to five
+// times as much, as long as it has not worked for most of the limit itself.
+type openingWatch struct {
+	pid  int
+	most time.Duration
+	stop context.CancelCauseFunc
+
+	mu     sync.Mutex
+	begun  time.Time
+	worked time.Duration // by the child until then
+	timer  *time.Timer   // nil while nothing is being opened
+}
+
+func (w *openingWatch) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer == nil { // else an opening within an opening
+		w.begun, w.worked = time.Now(), workedBy(w.pid)
+		w.timer = time.AfterFunc(w.most, w.check)
+	}
+}
+
+func (w *openingWatch) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
+}
+
+func (w *openingWatch) check() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer == nil {
+		return
+	}
+	if workedBy(w.pid)-w.worked < w.most/2 && time.Since(w.begun) < 5*w.most {
+		w.timer.Reset(w.most / 4)
+		return
+	}
+	w.stop(limit("opening it took longer than %v. A provision that nests deeply, repeats itself or is very long does that", w.most))
 }
 
 // ended says how a child ended.

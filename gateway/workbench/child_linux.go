@@ -1,7 +1,11 @@
 package workbench
 
 import (
+	"fmt"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -32,4 +36,27 @@ func bind(l Limits) error {
 		}
 	}
 	return nil
+}
+
+// workedBy returns the processor time that a process has used, as far as it is
+// known (proc(5), /proc/pid/stat, fields 14 and 15, in ticks of 10 ms).
+func workedBy(pid int) time.Duration {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0
+	}
+	_, after, _ := strings.Cut(string(raw), ") ") // the name may hold anything else
+	fields := strings.Fields(after)
+	if len(fields) < 13 {
+		return 0
+	}
+	var ticks int64
+	for _, f := range fields[11:13] {
+		n, err := strconv.ParseInt(f, 10, 64)
+		if err != nil {
+			return 0
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }

@@ -50,8 +50,10 @@ func work(w *workbench.Work, what string) (o workbench.Outcome) {
 		for i := 0; ; i++ {
 		}
 	case "open slowly":
-		slow := slowFS{}
-		_, err := workbench.Read(w.Context(context.Background()), slow)
+		_, err := workbench.Read(w.Context(context.Background()), slowFS{})
+		o.Message = err.Error()
+	case "open busily":
+		_, err := workbench.Read(w.Context(context.Background()), busyFS{})
 		o.Message = err.Error()
 	case "flood":
 		for {
@@ -85,6 +87,7 @@ func TestChild(t *testing.T) {
 		{"wait", time.Second, workbench.Outcome{}, "longer than 1s"},
 		{"spin", time.Second, workbench.Outcome{}, "longer than 1s"},
 		{"open slowly", 0, workbench.Outcome{}, "opening it took longer than 500ms"},
+		{"open busily", 0, workbench.Outcome{}, "opening it took longer than 500ms"},
 		{"flood", 0, workbench.Outcome{}, "printed more than"},
 		{"panic", 0, workbench.Outcome{}, "ended unexpectedly"},
 		{"vanish", 0, workbench.Outcome{}, "ended unexpectedly"},

@@ -29,7 +29,7 @@ func openTree(dir string) (fs.FS, error) {
 	}
 	tree := root.FS()
 	size := int64(0)
-	for _, part := range []string{"data", "message_types", "provisions", "reference"} {
+	for _, part := range []string{"data", "message_types", "never", "provisions", "reference"} {
 		n, err := plain(tree, part, snapshot.MaxFile)
 		if err != nil {
 			return nil, err

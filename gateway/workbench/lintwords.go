@@ -38,6 +38,9 @@ var sentences = map[string]struct{ sv, en string }{
 	policy.TooDeep: {
 		"Regeln har {subject} nivåer inuti varandra, högst {place} är tillåtna.",
 		"The rule nests {subject} levels deep, at most {place} are allowed."},
+	policy.TooCostly: {
+		"Att pröva ”{subject}” tar mer än {place} steg, för att namngivna villkor frågar varandra om och om igen.",
+		"Trying “{subject}” takes more than {place} steps, because named conditions ask each other again and again."},
 	policy.Syntax: {
 		"Filen går inte att läsa som Rego: {subject}",
 		"The file cannot be read as Rego: {subject}"},
