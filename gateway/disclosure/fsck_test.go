@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -269,6 +270,37 @@ func TestForget(t *testing.T) {
 		if err != nil || len(found) != want {
 			t.Errorf("%v later: %q, %v, want %d findings", later, found, err, want)
 		}
+	}
+}
+
+// TestForgetPolicy: a release is not held against a policy whose activation
+// retention has taken; it still is against one that is known.
+func TestForgetPolicy(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	l := run(t, disclosure.Config{Store: s, Anchor: filepath.Join(dir, "anchor")})
+	add := func(e disclosure.E1, r disclosure.Retention) {
+		t.Helper()
+		if _, err := l.Append(t.Context(), store.Write{Entries: []store.Entry{entry(t, e, disclosure.E2{Retention: r})}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	release := disclosure.E1{Kind: disclosure.Release, Delivery: "d", Message: newID(), Discloser: "police", Recipient: "municipality:0180",
+		SDHash: digest("view"), Role: "municipality.social_worker", Purpose: "PROTECTION", Type: "exit.threat_assessment", Snapshot: digest("snapshot"),
+		Outcome: gateway.Permit, Allowed: map[gateway.Field]gateway.Basis{"f": "OSL-10-2"}}
+	add(disclosure.E1{Kind: disclosure.PolicyActivated, Snapshot: digest("snapshot")}, disclosure.Short)
+	add(release, disclosure.Ordinary)
+	add(disclosure.E1{Kind: disclosure.PolicyActivated, Snapshot: digest("another")}, disclosure.Ordinary)
+	add(release, disclosure.Ordinary)
+	if err := l.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Forget(t.Context(), "plain/log-2y"); err != nil || n != 1 {
+		t.Fatalf("Forget = %d, %v", n, err)
+	}
+	found, err := disclosure.Fsck(t.Context(), s, disclosure.FsckOptions{Opener: plain{}, Now: time.Now().Add(3 * 365 * 24 * time.Hour)})
+	if want := []string{"entry 3: released under a policy that was not active"}; err != nil || !slices.Equal(found, want) {
+		t.Errorf("Fsck = %q, %v, want %q", found, err, want)
 	}
 }
 

@@ -24,8 +24,8 @@ const slack = 24 * time.Hour
 // retention has passed, together with what of them is in the database. Leaf and
 // tree stay. Statements are kept: entries refer to them.
 //
-// Each key has an entry, made before: after a fault in between it is made again,
-// and never is a key gone without one. Errors concern one key each; the others
+// Each key has an entry, made before it is destroyed: after a fault in between it
+// is made again, and never is a key gone without one. Errors concern one key each; the others
 // are looked at all the same.
 func (x *Exchange) Retain(ctx context.Context) error {
 	names, err := x.cfg.AtRest.Keys()
@@ -73,12 +73,14 @@ func (x *Exchange) destroy(ctx context.Context, name string) error {
 	if agency == "gateway" {
 		agency = ""
 	}
+	// First what a full disk does not let be done, so that nothing is recorded of
+	// what then did not happen.
+	if _, err := x.cfg.Store.Forget(ctx, name); err != nil {
+		return err
+	}
 	if !x.record(ctx, disclosure.E1{Kind: disclosure.Purged, Time: disclosure.At(x.cfg.Now()), Discloser: gateway.AgencyID(agency),
 		Code: "key-destroyed", Count: int64(max(n, 1))}, disclosure.E2{Retention: disclosure.Long, Detail: class + " of " + month}) {
 		return unavailable(errors.New("purging not recorded"))
-	}
-	if _, err := x.cfg.Store.Forget(ctx, name); err != nil {
-		return err
 	}
 	if err := x.cfg.AtRest.Destroy(name); err != nil {
 		return err

@@ -271,6 +271,10 @@ func invalid(s *suite) {
 		"state set twice": func(w *store.Write) {
 			w.Set = []store.State{{Name: "a", Version: 1}, {Name: "a", Version: 1}}
 		},
+		"rows in reserved space": func(w *store.Write) { w.Reserved = true },
+		"a version in reserved space": func(w *store.Write) {
+			w.Message, w.Mail, w.Reserved, w.Set = nil, nil, true, []store.State{{Name: "a", Version: 1}}
+		},
 		"mail to nobody":      func(w *store.Write) { w.Mail[0].Agency = "" },
 		"mail to no function": func(w *store.Write) { w.Mail[0].Role = "" },
 		"mail handed at once": func(w *store.Write) { w.Mail[0].State = store.Handed },

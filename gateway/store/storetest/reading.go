@@ -116,6 +116,38 @@ func search(s *suite) {
 	}
 }
 
+// under counts what has content under a key, and deletes it from entries.
+func under(s *suite) {
+	forgetter, ok := s.Store.(store.Forgetter)
+	if !ok {
+		s.Fatal("the store cannot forget")
+	}
+	w := s.submit(s.id())
+	w.Message.Key, w.Entries[0].Key = "old", "old"
+	s.must(w)
+	other := s.submit(s.id())
+	other.Entries[0].Key = "old"
+	s.must(other)
+	count := func(want int) {
+		s.Helper()
+		if n, err := forgetter.Under(s.Context(), "old"); err != nil || n != want {
+			s.Errorf("%d rows, %v, want %d", n, err, want)
+		}
+	}
+	count(3)
+	if n, err := forgetter.Forget(s.Context(), "old"); err != nil || n != 2 {
+		s.Errorf("%d entries forgotten, %v, want 2", n, err)
+	}
+	count(1)
+	if _, err := s.Purge(s.Context(), now.Add(2*time.Hour), nil); err != nil {
+		s.Fatal(err)
+	}
+	count(0)
+	if _, err := forgetter.Under(s.Context(), ""); !errors.Is(err, store.ErrInvalid) {
+		s.Errorf("no key named: %v, want ErrInvalid", err)
+	}
+}
+
 func reopen(s *suite) {
 	id := s.id()
 	w := s.submit(id)

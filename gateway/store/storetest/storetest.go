@@ -32,7 +32,7 @@ func Run(t *testing.T, open Open) {
 		"Empty": empty, "ReadBack": readBack, "RolledBack": rolledBack, "LeftOutWhole": leftOutWhole, "Order": order,
 		"Duplicate": duplicate, "Replay": replay, "Versions": versions, "Invalid": invalid, "HandOut": handOut,
 		"Mailbox": mailbox, "Quota": quota, "Expiry": expiry, "Purge": purge, "Tiles": tiles, "Ranges": ranges,
-		"Search": search, "Reopen": reopen, "Concurrent": concurrent, "HungUp": hungUp, "Big": big,
+		"Search": search, "Under": under, "Reopen": reopen, "Concurrent": concurrent, "HungUp": hungUp, "Big": big,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{T: t, open: open, dir: t.TempDir(), limits: Limits{1000, 1000}}
