@@ -14,6 +14,7 @@ func policyCommand() *cobra.Command {
 		policyApproveCommand(),
 		policyDigestCommand(),
 		policyExplainCommand(),
+		policyGuideCommand(),
 		policyLintCommand(),
 		policyNeverCommand(),
 		policyReplayCommand(),
