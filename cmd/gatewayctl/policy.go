@@ -16,6 +16,7 @@ func policyCommand() *cobra.Command {
 		policyExplainCommand(),
 		policyGuideCommand(),
 		policyLintCommand(),
+		policyMatrixCommand(),
 		policyNeverCommand(),
 		policyReplayCommand(),
 		policyRollbackCommand(),

@@ -57,6 +57,9 @@ func (w *phrases) message(lang string, t gateway.MessageType) string {
 
 // fact says that a member of the input has a value.
 func (w *phrases) fact(lang, path string, v any) string {
+	if same := map[any][2]string{true: {"Samma myndighet.", "The same agency."}, false: {"En annan myndighet.", "Another agency."}}; path == "same_agency" {
+		return Language(lang).pick(same[v][0], same[v][1])
+	}
 	f, ok := w.facts[strings.TrimPrefix(path, "facts.")]
 	if !ok || !strings.HasPrefix(path, "facts.") {
 		return fmt.Sprintf("%s = %v", path, v)
@@ -68,7 +71,7 @@ func (w *phrases) fact(lang, path string, v any) string {
 	if v == true {
 		return sentence
 	}
-	return map[string]string{"sv": "Inte: ", "en": "Not: "}[lang] + sentence
+	return Language(lang).pick("Inte: ", "Not: ") + sentence
 }
 
 // sentence says who gets what from whom, on which basis and under which facts.
@@ -95,7 +98,7 @@ func (g *group) sentence(lang string, a assignment, r *row, said []int) string {
 		}
 	}
 	if in.SameAgency {
-		list = append(list, map[string]string{"sv": "Samma myndighet.", "en": "The same agency."}[lang])
+		list = append(list, w.fact(lang, "same_agency", true))
 	}
 	return out + under + strings.Join(list, " ")
 }
