@@ -125,6 +125,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	debug.FreeOSMemory() // what compiling the law left behind
 	logger.Info("gateway ready", "listen", cfg.Listen, "operations", cfg.Operations)
 	err = serve(ctx, edge, func(ctx context.Context) error { return watchLog(ctx, logDone) },
 		func(ctx context.Context) error { return watchStore(ctx, log) },
@@ -187,12 +188,13 @@ func unless(err error, what string) error {
 }
 
 // lessGarbageCollection trades memory for time, within bounds, unless the
-// environment says otherwise: a request's garbage is large beside what lives, and
-// at Go's default every fourth cycle of the processor went into collecting it.
+// environment says otherwise (GOGC, GOMEMLIMIT): a request's garbage is large
+// beside what lives, and at Go's default every fourth cycle of the processor went
+// into collecting it. The limit is soft: a gateway that needs more collects more.
 func lessGarbageCollection() {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetGCPercent(300)
-		debug.SetMemoryLimit(200 << 20)
+		debug.SetGCPercent(600)
+		debug.SetMemoryLimit(220 << 20)
 	}
 }
 
