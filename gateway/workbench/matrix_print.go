@@ -131,7 +131,7 @@ func (m Matrix) HTML(w io.Writer, lang Language) error {
 		"words":  func(l Level, lang string) string { return l.Words(Language(lang)) },
 		"join":   func(l any) string { return strings.Trim(fmt.Sprint(l), "[]") },
 		"when":   func(o MatrixOption) string { return strings.Join(o.Whens(lang), lang.pick(" eller ", " or ")) },
-		"codes":  codes,
+		"codes":  lowestBases,
 		"lang":   func() string { return string(lang) },
 	}).Parse(matrixPage)
 	if err != nil {
@@ -140,8 +140,8 @@ func (m Matrix) HTML(w io.Writer, lang Language) error {
 	return t.Execute(w, m)
 }
 
-// codes lists the bases of a cell's lowest level.
-func codes(c MatrixCell) []string {
+// lowestBases lists the bases of a cell's lowest level.
+func lowestBases(c MatrixCell) []string {
 	var out []string
 	for _, o := range c.Options {
 		if o.Level == c.Level && !slices.Contains(out, string(o.Basis)) {

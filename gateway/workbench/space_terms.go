@@ -22,13 +22,13 @@ func (t term) key() string {
 	for _, path := range slices.Sorted(maps.Keys(t)) {
 		b.WriteString(path)
 		b.WriteByte('=')
-		b.WriteString(text(t[path]))
+		b.WriteString(literal(t[path]))
 		b.WriteByte(' ')
 	}
 	return b.String()
 }
 
-func text(v any) string {
+func literal(v any) string {
 	switch v := v.(type) {
 	case bool:
 		if v {
