@@ -92,8 +92,10 @@ func (x *Exchange) Refused(ctx context.Context, p authn.Peer, r *gateway.Refusal
 	if p.IsZero() || !x.refusals.single(p, r.Code, now) {
 		return
 	}
-	x.record(ctx, disclosure.E1{Kind: disclosure.MessageRefused, Time: disclosure.At(now), Discloser: p.Agency(), Code: r.Code},
-		disclosure.E2{Retention: disclosure.Short, Actor: &disclosure.Actor{Agency: p.Agency(), System: p.URI()}})
+	if !x.record(ctx, disclosure.E1{Kind: disclosure.MessageRefused, Time: disclosure.At(now), Discloser: p.Agency(), Code: r.Code},
+		disclosure.E2{Retention: disclosure.Short, Actor: &disclosure.Actor{Agency: p.Agency(), System: p.URI()}}) {
+		x.refusals.add(cause{p.Agency(), r.Code}, 1) // for when the log can be written again
+	}
 }
 
 // PolicyRefused makes an entry of a policy or approval that does not hold. What

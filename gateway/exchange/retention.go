@@ -48,7 +48,7 @@ func (x *Exchange) Retain(ctx context.Context) error {
 
 // due reports whether nothing under a key may be read any more.
 func (x *Exchange) due(ctx context.Context, name string) (bool, error) {
-	_, class, month := keyParts(name)
+	agency, class, month := keyParts(name)
 	begin, err := time.Parse("2006-01", month)
 	if err != nil {
 		return false, err
@@ -60,25 +60,25 @@ func (x *Exchange) due(ctx context.Context, name string) (bool, error) {
 	if class != messageClass || now.Before(over) {
 		return false, nil
 	}
-	n, err := x.cfg.Store.Under(ctx, name)
+	n, err := x.cfg.Store.Bodies(ctx, agency, name)
 	return n == 0, err
 }
 
 func (x *Exchange) destroy(ctx context.Context, name string) error {
-	n, err := x.cfg.Store.Under(ctx, name)
-	if err != nil {
-		return err
-	}
 	agency, class, month := keyParts(name)
 	if agency == "gateway" {
 		agency = ""
 	}
 	// First what a full disk does not let be done, so that nothing is recorded of
-	// what then did not happen.
-	if _, err := x.cfg.Store.Forget(ctx, name); err != nil {
-		return err
+	// what then did not happen. Of messages nothing is left to be done.
+	n := 0
+	if class != messageClass {
+		var err error
+		if n, err = x.cfg.Store.Forget(ctx, name); err != nil {
+			return err
+		}
 	}
-	if !x.record(ctx, disclosure.E1{Kind: disclosure.Purged, Time: disclosure.At(x.cfg.Now()), Discloser: gateway.AgencyID(agency),
+	if !x.record(ctx, disclosure.E1{Kind: disclosure.Purged, Time: disclosure.At(x.cfg.Now()), Discloser: agency,
 		Code: "key-destroyed", Count: int64(max(n, 1))}, disclosure.E2{Retention: disclosure.Long, Detail: class + " of " + month}) {
 		return unavailable(errors.New("purging not recorded"))
 	}
@@ -90,8 +90,8 @@ func (x *Exchange) destroy(ctx context.Context, name string) error {
 }
 
 // keyParts takes the name of an at-rest key apart: "municipality:0180/message/2026-11".
-func keyParts(name string) (agency, class, month string) {
-	agency, rest, _ := strings.Cut(name, "/")
+func keyParts(name string) (agency gateway.AgencyID, class, month string) {
+	owner, rest, _ := strings.Cut(name, "/")
 	class, month, _ = strings.Cut(rest, "/")
-	return agency, class, month
+	return gateway.AgencyID(owner), class, month
 }

@@ -1,15 +1,20 @@
 package exchange_test
 
 import (
+	"context"
 	"errors"
+	"maps"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"sluss/gateway"
 	"sluss/gateway/disclosure"
 	"sluss/gateway/exchange"
 	"sluss/gateway/keys"
+	"sluss/gateway/store"
 	"sluss/gateway/store/sqlite"
+	"sluss/gateway/store/storetest"
 )
 
 // ring opens the at-rest keys as they are on the disk.
@@ -128,5 +133,36 @@ func TestRetention(t *testing.T) {
 	}
 	if _, leaf, err := disclosure.Prove(t.Context(), disclosure.FromStore(db, m.log.Checkpoint()), index, policy); err != nil || leaf != entry.Leaf {
 		t.Errorf("proving a forgotten entry: %v", err)
+	}
+}
+
+// TestRefusalNotLost: a refusal whose entry could not be written, and those of a
+// full disk, are in the log when it can be written again.
+func TestRefusalNotLost(t *testing.T) {
+	m := newMatter(t)
+	stale := gateway.Refuse(gateway.CodeStale, "", nil)
+	m.store.Break("Commit", storetest.Before, 0)
+	m.x.Refused(t.Context(), m.police.peer, stale)
+	full := gateway.Refuse(gateway.CodeUnavailable, "", store.ErrFull)
+	for range 3 {
+		m.x.Refused(t.Context(), m.town.peer, full)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	m.x.Run(ctx) // which writes the counts when it ends
+	got := map[gateway.Code]int64{}
+	head := first(m.store.Store.Head(t.Context()))
+	for i := range head.Size {
+		if e1, err := disclosure.ParseE1(first(m.store.Store.Entry(t.Context(), i)).E1); err != nil {
+			t.Fatal(err)
+		} else if e1.Kind == disclosure.RefusalsCounted {
+			got[e1.Code] += e1.Count
+		}
+	}
+	if want := map[gateway.Code]int64{gateway.CodeStale: 1, gateway.CodeUnavailable: 3}; !maps.Equal(got, want) {
+		t.Errorf("counted %v, want %v", got, want)
+	}
+	if n := m.kinds()[disclosure.MessageRefused]; n != 0 {
+		t.Errorf("%d refusals with an entry of their own, want none", n)
 	}
 }

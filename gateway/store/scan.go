@@ -47,6 +47,7 @@ type Forgetter interface {
 	// were. What it leaves in free pages and in copies is for the caller to make
 	// unreadable, by destroying the key.
 	Forget(ctx context.Context, key string) (int, error)
-	// Under reports how many rows have content under an at-rest key.
-	Under(ctx context.Context, key string) (int, error)
+	// Bodies reports how many messages of an issuer have their body under an
+	// at-rest key.
+	Bodies(ctx context.Context, iss gateway.AgencyID, key string) (int, error)
 }

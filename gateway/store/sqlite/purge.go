@@ -126,13 +126,12 @@ func (s *Store) purgeBodies(ctx context.Context, now time.Time, keep string) (in
 	return len(done), nil
 }
 
-// Under implements [store.Forgetter].
-func (s *Store) Under(ctx context.Context, key string) (n int, err error) {
+// Bodies implements [store.Forgetter].
+func (s *Store) Bodies(ctx context.Context, iss gateway.AgencyID, key string) (n int, err error) {
 	if key == "" {
 		return 0, fmt.Errorf("%w: no key named", store.ErrInvalid)
 	}
-	err = s.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM message WHERE key = ?1 AND key <> '') +
-		(SELECT count(*) FROM statement WHERE key = ?1) + (SELECT count(*) FROM entry WHERE key = ?1)`, key).Scan(&n)
+	err = s.read.QueryRowContext(ctx, "SELECT count(*) FROM message WHERE issuer = ? AND key <> '' AND key = ?", string(iss), key).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("counting what is under a key: %w", err)
 	}

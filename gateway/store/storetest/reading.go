@@ -116,7 +116,8 @@ func search(s *suite) {
 	}
 }
 
-// under counts what has content under a key, and deletes it from entries.
+// under counts the messages that have their body under a key, and deletes what
+// entries have under it.
 func under(s *suite) {
 	forgetter, ok := s.Store.(store.Forgetter)
 	if !ok {
@@ -128,22 +129,23 @@ func under(s *suite) {
 	other := s.submit(s.id())
 	other.Entries[0].Key = "old"
 	s.must(other)
-	count := func(want int) {
+	count := func(iss gateway.AgencyID, want int) {
 		s.Helper()
-		if n, err := forgetter.Under(s.Context(), "old"); err != nil || n != want {
-			s.Errorf("%d rows, %v, want %d", n, err, want)
+		if n, err := forgetter.Bodies(s.Context(), iss, "old"); err != nil || n != want {
+			s.Errorf("%d messages of %s, %v, want %d", n, iss, err, want)
 		}
 	}
-	count(3)
+	count(sender, 1)
+	count(recipient, 0)
 	if n, err := forgetter.Forget(s.Context(), "old"); err != nil || n != 2 {
 		s.Errorf("%d entries forgotten, %v, want 2", n, err)
 	}
-	count(1)
+	count(sender, 1)
 	if _, err := s.Purge(s.Context(), now.Add(2*time.Hour), nil); err != nil {
 		s.Fatal(err)
 	}
-	count(0)
-	if _, err := forgetter.Under(s.Context(), ""); !errors.Is(err, store.ErrInvalid) {
+	count(sender, 0)
+	if _, err := forgetter.Bodies(s.Context(), sender, ""); !errors.Is(err, store.ErrInvalid) {
 		s.Errorf("no key named: %v, want ErrInvalid", err)
 	}
 }
