@@ -78,7 +78,7 @@ func named(sides []Side, agency gateway.AgencyID, role gateway.Role, user gatewa
 
 func (s Side) is(agency gateway.AgencyID, role gateway.Role, user gateway.Ref) bool {
 	return s.Agency != "" && s.Agency == agency &&
-		(len(s.Roles) == 0 || slices.Contains(s.Roles, role)) &&
+		(s.Roles == nil || slices.Contains(s.Roles, role)) &&
 		(s.User == "" || s.User == user)
 }
 

@@ -121,8 +121,9 @@ type Consent struct {
 	ConfirmedBy []gateway.AgencyID
 }
 
-// Side is an agency named in a consent or a decision, if Roles is not empty
-// only in these roles, if User is not empty only that user.
+// Side is an agency named in a consent or a decision, if Roles is not nil only
+// in these roles, if User is not empty only that user. A list of roles that
+// names none admits none: what was meant to limit never widens.
 type Side struct {
 	Agency gateway.AgencyID
 	Roles  []gateway.Role
