@@ -13,8 +13,10 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -155,7 +157,7 @@ type logTally struct {
 const shortest = 2 * 365 * 24 * time.Hour
 
 // page is how many entries are read at once.
-const page = 256
+const page = 1024
 
 // fromLog reads every decision of a log.
 func (t *logTally) fromLog(ctx context.Context, db *sqlite.Store, ring *keys.Ring) iter.Seq2[workbench.Past, error] {
@@ -174,26 +176,70 @@ func (t *logTally) fromLog(ctx context.Context, db *sqlite.Store, ring *keys.Rin
 				yield(workbench.Past{}, fmt.Errorf("reading the log: %w", err))
 				return
 			}
-			for _, e := range entries {
-				past, decided, err := t.entry(t.Entries, e, ring)
-				t.Entries++
-				if err != nil {
-					yield(workbench.Past{}, err)
+			for _, one := range openEntries(t.Entries, entries, ring) {
+				if one.err != nil {
+					yield(workbench.Past{}, one.err)
 					return
 				}
-				if decided && !yield(past, nil) {
+				t.count(one.fate)
+				if one.fate == decided && !yield(one.past, nil) {
 					return
 				}
 			}
+			t.Entries += uint64(len(entries))
 		}
 	}
 }
 
-// entry reads one entry; decided reports whether it is a decision of the law.
-func (t *logTally) entry(index uint64, e store.Entry, ring *keys.Ring) (p workbench.Past, decided bool, err error) {
-	if len(e.E1) == 0 && len(e.E2) == 0 && e.Key == "" && time.Since(e.Time) > shortest {
+// fate is what an entry is to a replay.
+type fate int
+
+const (
+	noDecision fate = iota
+	decided
+	early
+	overruled
+	erased
+)
+
+func (t *logTally) count(f fate) {
+	switch f {
+	case early:
+		t.Early++
+	case overruled:
+		t.Overruled++
+	case erased:
 		t.Erased++
-		return p, false, nil
+	}
+}
+
+// read is one entry as a replay takes it.
+type read struct {
+	past workbench.Past
+	fate fate
+	err  error
+}
+
+// openEntries reads entries on all processors.
+func openEntries(from uint64, entries []store.Entry, ring *keys.Ring) []read {
+	out := make([]read, len(entries))
+	var wg sync.WaitGroup
+	workers := runtime.GOMAXPROCS(0)
+	for w := range workers {
+		wg.Go(func() {
+			for i := w; i < len(entries); i += workers {
+				out[i].past, out[i].fate, out[i].err = openEntry(from+uint64(i), entries[i], ring)
+			}
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// openEntry reads one entry.
+func openEntry(index uint64, e store.Entry, ring *keys.Ring) (p workbench.Past, f fate, err error) {
+	if len(e.E1) == 0 && len(e.E2) == 0 && e.Key == "" && time.Since(e.Time) > shortest {
+		return p, erased, nil
 	}
 	kind := disclosure.Kind(e.Kind)
 	if kind != disclosure.Release && kind != disclosure.Withheld && len(e.E1) > 0 {
@@ -203,33 +249,31 @@ func (t *logTally) entry(index uint64, e store.Entry, ring *keys.Ring) (p workbe
 			err = errors.New("its kind is not what the entry says")
 		}
 		if err != nil {
-			return p, false, fmt.Errorf("reading entry %d: %w", index, err)
+			return p, noDecision, fmt.Errorf("reading entry %d: %w", index, err)
 		}
-		return p, false, nil
+		return p, noDecision, nil
 	}
 	e1, e2, err := disclosure.Open(e, ring)
 	if err == nil && e1.Kind != kind {
 		err = errors.New("its kind is not what the entry says")
 	}
 	if err != nil {
-		return p, false, fmt.Errorf("reading entry %d: %w", index, err)
+		return p, noDecision, fmt.Errorf("reading entry %d: %w", index, err)
 	}
 	switch {
 	case e1.Kind == disclosure.Withheld && e1.Code != "":
-		t.Overruled++
-		return p, false, nil
+		return p, overruled, nil
 	case e1.Kind == disclosure.Withheld && len(e2.Input) == 0 && e1.Request != nil:
-		t.Early++
-		return p, false, nil
+		return p, early, nil
 	case len(e2.Input) == 0:
-		return p, false, fmt.Errorf("reading entry %d: a decision without its input", index)
+		return p, noDecision, fmt.Errorf("reading entry %d: a decision without its input", index)
 	}
 	p = workbench.Past{Index: index, Input: e2.Input, Answer: &workbench.Answered{Outcome: e1.Outcome, Reason: e2.Denied, Allowed: e1.Allowed,
 		Withheld: e2.Withheld, Suppressed: e1.Suppressed, Obligations: e1.Obligations}}
 	if e1.Snapshot != nil {
 		p.Snapshot = *e1.Snapshot
 	}
-	return p, true, nil
+	return p, decided, nil
 }
 
 // fromLines reads one input per line.
