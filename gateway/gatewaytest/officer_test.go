@@ -156,6 +156,8 @@ func (o officer) world(name string) string { return filepath.Join(o.Dir, name) }
 func (o officer) checkDraft(t *testing.T) {
 	t.Helper()
 	o.ctl(t, 0, "policy", "lint", "draft")
+	// The worked cases that rest on what is changed come out otherwise: they say so.
+	o.says(t, 1, "G01", "policy", "test", "--cases", "draft/cases/golden", "draft")
 	o.says(t, 0, "number 1", "policy", "status", "--gateway", o.gateway())
 	// What the gateway has decided, under the draft: it closes, and opens nothing.
 	out := o.ctl(t, 0, "policy", "replay", "--log", o.world("gateway/data"), "--kek", "file:"+o.world("gateway/kek"), "--draft", "draft")
