@@ -27,7 +27,7 @@ officers, the sender and the log stand behind it.`,
 		Example: `  gatewayctl message seal --config client.json < draft.json | gatewayctl message send --config client.json
   gatewayctl message poll --config client.json --role municipality.social_worker`,
 	}, messageSealCommand(), messageSendCommand(), messageStateCommand(), messagePollCommand(), messageOpenCommand(),
-		messageReadCommand(), messageRequestCommand(), messageConfirmCommand(),
+		messageReadCommand(), messageRequestCommand(), messageConfirmCommand(), messageReviewCommand(),
 		messageTasksCommand(), messageDisclosuresCommand())
 	c.PersistentFlags().String("config", "client.json", "`FILE` that describes the agency's system")
 	return c

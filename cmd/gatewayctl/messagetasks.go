@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -26,6 +27,7 @@ then offered to its recipient again), break-glass to confirm or to review. A
 review that has ended is not shown.
 
 --ack acknowledges what is shown, which comes no more; until then it comes again.
+A review of break-glass ends with message review alone.
 Messages in the mailbox are left for message poll, which gets them a minute later.`,
 		Example: `  gatewayctl message tasks --config client.json --role agency.legal_officer
   gatewayctl message tasks --config client.json --role police.exit_coordinator_regional --ack --json`,
@@ -80,7 +82,9 @@ func showTasks(cmd *cobra.Command, role gateway.Role, ack bool) error {
 		if !ok {
 			continue
 		}
-		items = append(items, n)
+		if !t.IsGlassReview() { // which ends with its outcome alone
+			items = append(items, n)
+		}
 		lines = slices.DeleteFunc(lines, func(l taskLine) bool { // asked anew, or ended
 			return t.Event != envelope.EmergencyAccess && l.Event == envelope.ReviewRequested && l.About == t.About && l.Role == t.Role
 		})
@@ -135,6 +139,52 @@ func (l taskLine) what() string {
 		return "review break-glass"
 	}
 	return "decide on"
+}
+
+func messageReviewCommand() *cobra.Command {
+	var role, user, outcome string
+	cmd := &cobra.Command{
+		Use:   "review JTI",
+		Short: "Say what the review of break-glass came to",
+		Long: `End the review of the break-glass request JTI, which message tasks shows in the
+legal officer's mailbox: justified, not_justified or incident. The agency signs
+the outcome, and it stands in the log.`,
+		Example: `  gatewayctl message review --config client.json --user 0xJr8Y9FQG2mB1vWqkT0Sg --outcome justified urn:uuid:01890a5d-ac96-774b-bcce-b302099a8057`,
+		Args:    operands(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := messageID(args[0])
+			if err != nil {
+				return err
+			}
+			by, err := gateway.ParseRef(user)
+			if err != nil {
+				return usageError{errors.New("--user must be an opaque reference of 22 characters, never a name")}
+			}
+			if !slices.Contains([]string{"justified", "not_justified", "incident"}, outcome) {
+				return usageError{errors.New("--outcome must be justified, not_justified or incident")}
+			}
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			b, err := c.Poll(cmd.Context(), gateway.Role(role), client.PollOptions{NoWait: true})
+			if err != nil {
+				return err
+			}
+			for _, n := range b.Notices {
+				t, ok, err := n.Task()
+				if err == nil && ok && t.About == id && t.IsGlassReview() {
+					return c.Ack(cmd.Context(), gateway.Role(role), client.Reviewed{Notice: n, Role: gateway.Role(role), By: by, Outcome: outcome})
+				}
+			}
+			return fmt.Errorf("no review of %s waits for %s", id, role)
+		},
+	}
+	cmd.Flags().StringVar(&role, "role", "agency.legal_officer", "role whose mailbox it is")
+	cmd.Flags().StringVar(&user, "user", "", "opaque reference of the official who reviewed it (required)")
+	cmd.Flags().StringVar(&outcome, "outcome", "", "justified, not_justified or incident (required)")
+	needs(cmd, "user", "outcome")
+	return cmd
 }
 
 func messageConfirmCommand() *cobra.Command {

@@ -273,6 +273,9 @@ func (n Notice) word(*Client, *world) (string, pending, error) {
 	if n.Token == "" {
 		return "", pending{}, fmt.Errorf("%w: notice", envelope.ErrZero)
 	}
+	if t, _, err := n.Task(); err == nil && t.IsGlassReview() {
+		return "", pending{}, ErrReview // and the gateway would refuse all that is said with it
+	}
 	return string(n.ID), pending{}, nil
 }
 

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sluss/gateway"
@@ -37,6 +39,15 @@ type Task struct {
 	// Due is when a review must be done, ConfirmBy when an unconfirmed
 	// break-glass ends, Expires when the message does; zero if there is none.
 	Due, ConfirmBy, Expires time.Time
+}
+
+// ErrReview is what [Client.Ack] returns for a notice that asks for a review of
+// break-glass: it ends with its outcome, as a [Reviewed].
+var ErrReview = errors.New("client: a review of break-glass is acknowledged with its outcome")
+
+// IsGlassReview reports whether the task is to review break-glass.
+func (t Task) IsGlassReview() bool {
+	return t.Event == envelope.ReviewRequested && slices.Contains(t.Obligations, "review_within_24_h")
 }
 
 // task is a task as events carry it: the claims of review-requested,
@@ -128,6 +139,41 @@ func (t *Task) asked(claims json.RawMessage) error {
 		t.Diary = a.Emergency.DiaryNo
 	}
 	return nil
+}
+
+// Reviewed is an [Item]: a review of break-glass with what it came to, which
+// alone ends it. Role is that of the mailbox.
+type Reviewed struct {
+	Notice
+	Role    gateway.Role
+	By      gateway.Ref // the official who reviewed it
+	Outcome string      // "justified", "not_justified" or "incident"
+}
+
+// word implements [Item]: the agency signs the outcome.
+func (r Reviewed) word(c *Client, w *world) (string, pending, error) {
+	if r.Token == "" {
+		return "", pending{}, fmt.Errorf("%w: notice", envelope.ErrZero)
+	}
+	self, err := gateway.ParseAgencyURN(r.Audience)
+	if err != nil {
+		return "", pending{}, err
+	}
+	signer, err := c.signer(w, envelope.UseMessage, self, r.Role)
+	if err != nil {
+		return "", pending{}, err
+	}
+	id, err := newID()
+	if err != nil {
+		return "", pending{}, err
+	}
+	claims, err := json.Marshal(map[string]string{"outcome": r.Outcome, "reviewed_by": string(r.By)})
+	if err != nil {
+		return "", pending{}, fmt.Errorf("encoding an event: %w", err)
+	}
+	token, err := envelope.SignEvent(envelope.Event{Issuer: self.URN(), Audience: string(c.cfg.Gateway), ID: id, IssuedAt: c.cfg.Now(),
+		Message: r.Message, Type: envelope.EmergencyReviewed, Claims: claims}, signer)
+	return string(r.ID), pending{Token: token}, err
 }
 
 // Confirm confirms, as a second person, the break-glass request that the

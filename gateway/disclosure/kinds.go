@@ -20,6 +20,7 @@ const (
 	RequestReceived   Kind = "request-received"  // an official asked another agency
 	Acknowledged      Kind = "acknowledged"      // the recipient says it has what was released
 	DeliveryFailed    Kind = "delivery-failed"   // the recipient could not use it
+	Reviewed          Kind = "reviewed"          // what the review of break-glass came to
 	Expired           Kind = "expired"           // a message's life ended before it was fetched
 	DirectoryChanged  Kind = "directory-changed" // agencies, systems or keys
 	PolicyActivated   Kind = "policy-activated"  // a snapshot with its approvals
@@ -71,6 +72,7 @@ var needs = map[Kind][]need{
 	RequestReceived:  {needRecipient, needRequest, needRole, needPurpose},
 	Acknowledged:     {needDelivery, needRecipient, needEvent},
 	DeliveryFailed:   {needDelivery, needRecipient, needCode},
+	Reviewed:         {needMessage, needRecipient, needRole, needEvent, needCode},
 	Expired:          {needMessage, needDiscloser},
 	DirectoryChanged: {needDigest},
 	PolicyActivated:  {needSnapshot},

@@ -15,8 +15,8 @@ const TypEvent = "secevent+jwt"
 // "events" is its URN.
 type EventType string
 
-// The security events. The first two are signed by agencies, the others by
-// gateways.
+// The security events. The first two and the last are signed by agencies, the
+// others by gateways.
 const (
 	MessageReceived      EventType = "message-received"       // the recipient has stored a release
 	SealedContentInvalid EventType = "sealed-content-invalid" // it found fields unusable
@@ -28,6 +28,7 @@ const (
 	DeliveryFailed       EventType = "delivery-failed" // the recipient could not use it, or it is held back until its sender does something
 	ReviewEnded          EventType = "review-ended"    // what review-requested asked for is not waited for any more
 	EmergencyAccess      EventType = "emergency-access"
+	EmergencyReviewed    EventType = "emergency-reviewed" // what the review of break-glass came to
 )
 
 // Event is a security event token. It has no subject and no expiry.
@@ -46,7 +47,7 @@ const eventURN = "urn:sluss:event:"
 
 // byGateway says which events a gateway signs, and not an agency.
 var byGateway = map[EventType]bool{
-	MessageReceived: false, SealedContentInvalid: false,
+	MessageReceived: false, SealedContentInvalid: false, EmergencyReviewed: false,
 	MessageAccepted: true, ReviewRequested: true, InfoRequested: true, ReleaseRefused: true, MessageExpired: true, DeliveryFailed: true,
 	ReviewEnded: true, EmergencyAccess: true,
 }

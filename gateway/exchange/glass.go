@@ -153,7 +153,7 @@ func (x *Exchange) glassTold(first gateway.MessageID, n glassNotice, asker relay
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, task)
+		out = append(out, relay.Review(task))
 	}
 	return out, nil
 }

@@ -49,6 +49,17 @@ func hear(m *member, role gateway.Role) []client.Notice {
 	}
 	var items []client.Item
 	for _, n := range b.Notices {
+		if t, _, err := n.Task(); err == nil && t.IsGlassReview() {
+			if err := m.Ack(m.b.t.Context(), role, n); !errors.Is(err, client.ErrReview) {
+				m.b.t.Errorf("a review ends without its outcome: %v", err)
+			}
+			_, err := m.b.x.Poll(m.b.t.Context(), m.peer, exchange.PollRequest{Role: role, ReturnImmediately: true, Ack: []string{string(n.ID)}})
+			if r, ok := errors.AsType[*gateway.Refusal](err); !ok || r.Code != gateway.CodeMalformedRequest {
+				m.b.t.Errorf("the gateway takes a review without its outcome: %v", err)
+			}
+			items = append(items, client.Reviewed{Notice: n, Role: role, By: gateway.NewRef(), Outcome: "not_justified"})
+			continue
+		}
 		items = append(items, n)
 	}
 	if len(items) > 0 {
@@ -268,8 +279,8 @@ func TestBreakGlassIsTold(t *testing.T) {
 			t.Errorf("%s %s heard of %d stages and has %d tasks, want 3 and a task: %v", desk.agency, desk.role, stages, tasks, desk.task)
 		}
 	}
-	if k := m.kinds(); k[disclosure.RequestReceived] != 2 || k[disclosure.Release] != 1 {
-		t.Errorf("entries %v, want 2 requests and 1 release", k)
+	if k := m.kinds(); k[disclosure.RequestReceived] != 2 || k[disclosure.Release] != 1 || k[disclosure.Reviewed] != 2 {
+		t.Errorf("entries %v, want 2 requests, 1 release and 2 reviews", k)
 	}
 	m.holds()
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"sluss/gateway"
+	"sluss/gateway/disclosure"
 	"sluss/gateway/envelope"
 )
 
@@ -128,6 +129,19 @@ func TestBreakGlassByHand(t *testing.T) {
 		if len(tasks) != 4 || reviews != 1 {
 			t.Errorf("the legal officer of %s has %d reviews and hears of %q", officer.agency, reviews, stages)
 		}
+		review := []string{"message", "review", string(receipt.ID), "--user", string(gateway.NewRef()), "--outcome", "justified"}
+		if officer.agency == "police" {
+			review[len(review)-1] = "incident"
+		}
+		if err := s.ctl(t, officer, "", nil, review...); err != nil {
+			t.Error(err)
+		}
+		if s.ctl(t, officer, "", nil, review...) == nil {
+			t.Error("a review ends twice")
+		}
 	}
 	s.verified(t)
+	if kinds := kindsIn(t, s.database(t)); kinds[disclosure.Reviewed] != 2 || kinds[disclosure.Incident] != 1 {
+		t.Errorf("entries %v, want 2 reviews, one of them an incident", kinds)
+	}
 }

@@ -118,7 +118,10 @@ func (r *Relay) ending(ctx context.Context, item store.Mail, failed, received st
 		item.State = store.Refused
 	}
 	w := store.Write{Change: []store.MailChange{{Mail: item}}}
-	if item.Message == "" {
+	switch {
+	case item.Message == "" && string(item.Hold) == heldForReview && failed == "":
+		return w, r.reviewed(&w, item, received)
+	case item.Message == "":
 		return w, nil // a notice tells of an entry; it is none itself
 	}
 	msg, _, err := r.cfg.Store.Heading(ctx, item.Issuer, item.Message)
