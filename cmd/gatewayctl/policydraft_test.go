@@ -56,6 +56,7 @@ var hostile = []struct {
 	{"aliases of aliases in METADATA", rego(aliases()), `excessive aliasing`, false},
 	{"symbolic link", link("/etc/passwd", "provisions/link.rego"), `provisions/link.rego is a symbolic link`, false},
 	{"directory loop", link("..", "provisions/loop"), `provisions/loop is a symbolic link`, false},
+	{"loop beside everything", link(".", "loop"), `loop is a symbolic link`, false},
 	{"linked directory", link("../..", "cases/loop"), `cases/loop is a symbolic link`, false},
 	{"pipe", func(t *testing.T, dir string) {
 		if err := syscall.Mkfifo(filepath.Join(dir, "data/pipe.json"), 0o600); err != nil {

@@ -28,6 +28,9 @@ func openTree(dir string) (fs.FS, error) {
 		return nil, fmt.Errorf("%w: %w", ErrPack, err)
 	}
 	tree := root.FS()
+	if err := noLinks(tree, "."); err != nil {
+		return nil, err
+	}
 	size := int64(0)
 	for _, part := range []string{"data", "message_types", "never", "provisions", "reference"} {
 		n, err := plain(tree, part, snapshot.MaxFile)
@@ -38,15 +41,15 @@ func openTree(dir string) (fs.FS, error) {
 			return nil, fmt.Errorf("%w: its files have more than %d bytes together", ErrPack, maxPart)
 		}
 	}
+	if err := noLinks(tree, "cases"); err != nil {
+		return nil, err
+	}
 	sets, err := entries(tree, "cases")
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range sets {
 		if !e.IsDir() {
-			if !e.Type().IsRegular() {
-				return nil, notPlain(path.Join("cases", e.Name()), e.Type())
-			}
 			continue
 		}
 		if _, err := plain(tree, path.Join("cases", e.Name()), maxCases); err != nil {
@@ -54,6 +57,20 @@ func openTree(dir string) (fs.FS, error) {
 		}
 	}
 	return tree, nil
+}
+
+// noLinks holds a directory to plain files and directories.
+func noLinks(tree fs.FS, dir string) error {
+	list, err := entries(tree, dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if !e.IsDir() && !e.Type().IsRegular() {
+			return notPlain(path.Join(dir, e.Name()), e.Type())
+		}
+	}
+	return nil
 }
 
 // plain holds a directory to plain files of at most so many bytes and returns
