@@ -12,6 +12,7 @@ func policyCommand() *cobra.Command {
 	},
 		policyActivateCommand(),
 		policyApproveCommand(),
+		policyDiffCommand(),
 		policyDigestCommand(),
 		policyExplainCommand(),
 		policyGuideCommand(),

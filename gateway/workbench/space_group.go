@@ -26,6 +26,7 @@ type group struct {
 	rows    []*row
 	byHand  map[handRow]map[int]bool
 	ends    map[string]assignment // what passes the stages, by what was fixed
+	print   string                // see fingerprint
 }
 
 type ruleTable struct {

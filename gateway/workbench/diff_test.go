@@ -1,0 +1,82 @@
+package workbench_test
+
+import (
+	"slices"
+	"testing"
+
+	"sluss/gateway"
+	"sluss/gateway/policy"
+	"sluss/gateway/workbench"
+)
+
+// TestDiff changes one thing of the law and wants to be told just that.
+func TestDiff(t *testing.T) {
+	s, err := space()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := lawAsItStands(t)
+	ceiling := func(role, class, cell string) []edit {
+		return []edit{{"data/ceilings.json", `"exceptions": [`, `"exceptions": [{"role": "` + role + `", "class": "` + class + `", "cell": "` + cell + `"},`}}
+	}
+	tests := []struct {
+		name   string
+		edits  []edit
+		id     string
+		change func(*policy.Provision)
+		opens  bool
+		kinds  []workbench.ChangeKind
+		role   gateway.Role
+		field  gateway.Field
+	}{
+		{"nothing", nil, "", nil, false, nil, "", ""},
+		{"wider ceiling", ceiling("kriminalvarden.prison_officer", "PAD", "C"), "", nil, true, []workbench.ChangeKind{workbench.Opened},
+			"kriminalvarden.prison_officer", "current_address"},
+		{"narrower ceiling", ceiling("sis.treatment_staff", "HON", "D"), "", nil, false, []workbench.ChangeKind{workbench.Closed},
+			"sis.treatment_staff", "honour_indicators"},
+		{"a name is no longer asked for", ceiling("sis.treatment_staff", "HON", "A"), "", nil, true, []workbench.ChangeKind{workbench.Opened},
+			"sis.treatment_staff", "honour_indicators"},
+		{"a name is asked for", ceiling("sis.treatment_staff", "RSK", "C"), "", nil, false, []workbench.ChangeKind{workbench.Closed},
+			"sis.treatment_staff", "risk_level"},
+		{"a decision is no longer needed", nil, "OSL-35-10B", func(p *policy.Provision) { p.Way = policy.Automatic }, true,
+			[]workbench.ChangeKind{workbench.Opened}, "kriminalvarden.prison_officer", "risk_level"},
+		{"another order of bases", []edit{{"data/flows.json", `"decision": ["OSL-10-27", "OSL-10-15A", "OSL-35-10B"]`, `"decision": ["OSL-35-10B", "OSL-10-27", "OSL-10-15A"]`}},
+			"", nil, false, []workbench.ChangeKind{workbench.BasisChanged}, "kriminalvarden.prison_officer", "risk_level"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			change := tt.change
+			if change == nil {
+				change = func(*policy.Provision) {}
+			}
+			v, err := base.Policy.Variant(changed(t, tt.edits...), tt.id, change)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := s.With(t.Context(), v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := s.Diff(t.Context(), other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var kinds []workbench.ChangeKind
+			found := tt.role == ""
+			for _, c := range d.Changes {
+				kinds = append(kinds, c.Kind)
+				found = found || c.To == tt.role && slices.Contains(c.Fields, tt.field)
+				if tt.role != "" && c.To != tt.role && tt.id == "" && tt.name != "another order of bases" {
+					t.Errorf("unasked: %s %s", c.Kind, c.EN)
+				}
+			}
+			slices.Sort(kinds)
+			if kinds = slices.Compact(kinds); !slices.Equal(kinds, tt.kinds) || d.Opens() != tt.opens || !found {
+				t.Errorf("kinds %v, opens %t, found %t", kinds, d.Opens(), found)
+				for _, c := range d.Changes[:min(len(d.Changes), 6)] {
+					t.Log(c.Kind, c.EN)
+				}
+			}
+		})
+	}
+}
