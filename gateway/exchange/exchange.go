@@ -19,6 +19,10 @@
 // marked, which looks at nothing about the person, and otherwise held back at the
 // release, by the registered facts. It is never a reason to withhold a field.
 //
+// What only a person can decide becomes a task at the discloser, and the message
+// is offered again when the decision is recorded; what is asked for in an
+// immediate danger to life has a time of its own. DESIGN.md has both.
+//
 // Every outcome has its entry, refusals included: those a known system causes
 // beyond a few a second are counted into one entry. Any error that is not a
 // [gateway.Refusal] ends the exchange with nothing released.
