@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -223,15 +224,35 @@ gateway would run has none: digest says why and exits with 1.`,
 	})
 }
 
-// effect refuses a law that does not hold, as a child process finds: a draft is
-// not opened beside an officer's key.
+// holds refuses a law that does not hold, as a child process finds: a draft is
+// not opened beside an officer's key, nor read before it is known to be harmless.
+func (s *signing) holds(cmd *cobra.Command, pack string) error {
+	o, err := s.child(cmd, io.Discard, "policy", "digest", pack)
+	if err == nil && o.Message != "" {
+		err = fmt.Errorf("not to be signed: %s", o.Message)
+	}
+	return err
+}
+
+// effect shows what a law opens and closes, where there is one to compare with.
 func (s *signing) effect(cmd *cobra.Command, pack string) error {
-	o, err := workbench.Child{Name: "gatewayctl", Args: []string{"policy", "digest", pack}, Stdout: io.Discard, Stderr: cmd.ErrOrStderr()}.Run(cmd.Context())
-	if err != nil {
+	before, err := s.currentFile()
+	asJSON, _ := cmd.Flags().GetBool("json")
+	if err != nil || before == "" || asJSON || !s.diff || !has(cmd.Parent(), "diff") {
 		return err
 	}
-	if o.Message != "" {
-		return fmt.Errorf("not to be signed: %s", o.Message)
-	}
-	return nil
+	fmt.Fprintln(cmd.OutOrStdout())
+	// That something opens is not refused here: it is what officers are asked.
+	_, err = s.child(cmd, cmd.OutOrStdout(), "policy", "diff", before, pack)
+	return err
+}
+
+// child does something with a draft in a process of its own.
+func (s *signing) child(cmd *cobra.Command, out io.Writer, args ...string) (workbench.Outcome, error) {
+	return workbench.Child{Name: "gatewayctl", Args: args, Stdout: out, Stderr: cmd.ErrOrStderr()}.Run(cmd.Context())
+}
+
+// has reports whether there is a command below c.
+func has(c *cobra.Command, name string) bool {
+	return slices.ContainsFunc(c.Commands(), func(below *cobra.Command) bool { return below.Name() == name })
 }

@@ -26,12 +26,14 @@ type signing struct {
 	lawPlace
 	key, out    string
 	at, expires string
+	diff        bool
 }
 
 func (s *signing) flags(cmd *cobra.Command, out string) {
 	s.lawPlace.flags(cmd, true)
 	cmd.Flags().StringVar(&s.key, "key", "", "the officer's key: a `file` or URI; without it nothing is signed, only shown")
 	cmd.Flags().StringVar(&s.out, "out", "", out)
+	cmd.Flags().BoolVar(&s.diff, "diff", true, "show what it opens and closes, as policy diff does (not known over HTTPS)")
 }
 
 func (s *signing) times(cmd *cobra.Command) {
@@ -129,6 +131,9 @@ func (s *signing) propose(cmd *cobra.Command, pack string) error {
 	if err := s.find(cmd.Context()); err != nil {
 		return err
 	}
+	if err := s.holds(cmd, pack); err != nil {
+		return err
+	}
 	next, err := readPack(pack)
 	if err != nil {
 		return err
@@ -202,7 +207,7 @@ type shown struct {
 }
 
 // show prints what is to be signed: the approval, the files that change, and
-// what the draft changes for people. A draft that does not hold is refused.
+// what the draft changes for people.
 func (s *signing) show(cmd *cobra.Command, a envelope.Approval, next snapshot.Snapshot, pack string) error {
 	v := shown{Gateway: string(a.Gateway), Seq: a.Seq, Snapshot: next.Digest().String(), From: a.NotBefore.UTC(), Expires: a.Expires.UTC(),
 		WithholdAll: a.WithholdAll, Changes: []workbench.Change{}}
@@ -271,7 +276,13 @@ func (s *signing) second(cmd *cobra.Command, file, pack string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.holds(cmd, file); err != nil {
+		return err
+	}
 	if pack != "" {
+		if err := s.holds(cmd, pack); err != nil {
+			return err
+		}
 		own, err := readPack(pack)
 		if err != nil {
 			return err

@@ -117,6 +117,17 @@ func (p *lawPlace) kept(seq int64) string {
 	return filepath.Join(p.state, "laws", fmt.Sprintf("%06d.json", seq))
 }
 
+// currentFile is where the whole law in force is, "" where it is not at hand.
+func (p *lawPlace) currentFile() (string, error) {
+	switch {
+	case p.active.Seq == 0 || p.snapshot.Complete("") != nil:
+		return "", nil
+	case p.state != "":
+		return filepath.Abs(p.kept(p.active.Seq))
+	}
+	return p.current, nil
+}
+
 // take takes what a bundle says that is in force.
 func (p *lawPlace) take(file string) error {
 	raw, err := os.ReadFile(file)

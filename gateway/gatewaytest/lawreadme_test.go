@@ -52,6 +52,9 @@ func TestLawReadme(t *testing.T) {
 				line += " -h"
 			}
 		}
+		if strings.Contains(line, " --key ") && !strings.Contains(line, "withhold-all") {
+			line += " --diff=false" // so too is what is shown before signing
+		}
 		o.ctl(t, 0, strings.Fields(line)...)
 	}
 	o.says(t, 0, "number 3: ALL RELEASE IS STOPPED", "policy", "status", "--gateway", o.gateway())

@@ -177,12 +177,12 @@ func (o officer) checkDraft(t *testing.T) {
 func (o officer) enactDraft(t *testing.T) {
 	t.Helper()
 	g := []string{"--gateway", o.gateway()}
-	sign := slices.Concat([]string{"policy", "sign"}, g, []string{"--key", o.key("1"), "--out", "proposal.json", "draft"})
+	sign := slices.Concat([]string{"policy", "sign"}, g, []string{"--diff=false", "--key", o.key("1"), "--out", "proposal.json", "draft"})
 	o.says(t, 0, "changed    provisions/consent_and_self.rego", sign...)
 	activate := slices.Concat([]string{"policy", "activate"}, g, []string{"proposal.json"})
 	o.says(t, 1, "only one legal officer has signed; a change needs two", activate...)
 	approve := func(n, pack string) []string {
-		return slices.Concat([]string{"policy", "approve"}, g, []string{"--key", o.key(n), "--pack", pack, "proposal.json"})
+		return slices.Concat([]string{"policy", "approve"}, g, []string{"--diff=false", "--key", o.key(n), "--pack", pack, "proposal.json"})
 	}
 	o.says(t, 1, "this officer has signed already", approve("1", "draft")...)
 	o.says(t, 1, "what was signed is not this content", approve("2", "law")...)
@@ -197,8 +197,8 @@ func (o officer) enactDraft(t *testing.T) {
 func (o officer) rollBack(t *testing.T) {
 	t.Helper()
 	g := []string{"--gateway", o.gateway()}
-	o.ctl(t, 0, slices.Concat([]string{"policy", "rollback"}, g, []string{"--to", "1", "--at", "+4s", "--key", o.key("2"), "--out", "back.json"})...)
-	o.ctl(t, 0, slices.Concat([]string{"policy", "approve"}, g, []string{"--key", o.key("1"), "back.json"})...)
+	o.ctl(t, 0, slices.Concat([]string{"policy", "rollback"}, g, []string{"--diff=false", "--to", "1", "--at", "+4s", "--key", o.key("2"), "--out", "back.json"})...)
+	o.ctl(t, 0, slices.Concat([]string{"policy", "approve"}, g, []string{"--diff=false", "--key", o.key("1"), "back.json"})...)
 	o.says(t, 0, "until then what is in force stays", slices.Concat([]string{"policy", "activate"}, g, []string{"back.json"})...)
 	o.says(t, 0, "scheduled  number 3", "policy", "status", "--gateway", o.gateway())
 	eventually(t, "scheduled law", func() bool {
