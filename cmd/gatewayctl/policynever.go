@@ -74,6 +74,8 @@ func printNever(w io.Writer, report workbench.NeverReport, lang workbench.Langua
 		words = map[bool]string{true: "bevisad ", false: "BRUTEN  "}
 		total = "%d regler; %d kombinationer av sammanhang och sakförhållanden i %d grupper, som var och en står för upp till %s frågor; %d prövningar av bestämmelser; %.1f s\n"
 	}
+	dropped := map[workbench.Language]string{workbench.Swedish: "inbyggd, men saknas bland utkastets regler",
+		workbench.English: "built in, but not among the rules of the draft"}
 	for _, r := range report.Rules {
 		title := r.Titles.EN
 		if lang == workbench.Swedish {
@@ -90,6 +92,9 @@ func printNever(w io.Writer, report workbench.NeverReport, lang workbench.Langua
 				fmt.Fprintln(w, "        not confirmed: the gateway did not give this answer; the rule is not proven either")
 			}
 		}
+	}
+	for _, id := range report.Dropped {
+		fmt.Fprintf(w, "%s%s: %s\n", words[false], id, dropped[lang])
 	}
 	c := report.Covered
 	fmt.Fprintf(w, total, len(report.Rules), c.Combinations, c.Groups, report.Inputs, c.Evaluations, report.Seconds)

@@ -15,10 +15,13 @@ import (
 
 // NeverReport says which never-rules hold of a law, over all that can be asked.
 type NeverReport struct {
-	Rules   []NeverResult `json:"rules"`
-	Covered Coverage      `json:"covered"`
-	Inputs  string        `json:"inputs"` // that the combinations stand for, as a power of ten
-	Seconds float64       `json:"seconds"`
+	Rules []NeverResult `json:"rules"`
+	// Dropped are the never-rules built in that the pack's own lack: who
+	// changes the law does not also decide what may never happen.
+	Dropped []string `json:"dropped,omitempty"`
+	Covered Coverage `json:"covered"`
+	Inputs  string   `json:"inputs"` // that the combinations stand for, as a power of ten
+	Seconds float64  `json:"seconds"`
 }
 
 // NeverResult is what became of one never-rule.
@@ -49,7 +52,7 @@ type Counterexample struct {
 
 // Failed returns how many never-rules are not proven.
 func (r NeverReport) Failed() int {
-	n := 0
+	n := len(r.Dropped)
 	for _, rule := range r.Rules {
 		if !rule.Proven {
 			n++
@@ -77,6 +80,9 @@ func (s *Space) Never(ctx context.Context) (NeverReport, error) {
 		return NeverReport{}, fmt.Errorf("%w: %w", ErrPack, err)
 	}
 	report := NeverReport{}
+	if report.Dropped, err = s.dropped(ctx, rules); err != nil {
+		return NeverReport{}, err
+	}
 	for _, r := range rules {
 		n := &never{Space: s, rule: r, memo: map[string]*table{}, result: NeverResult{ID: r.ID, Statute: r.Statute, Titles: r.Titles, rule: r}}
 		if err := n.prove(ctx); err != nil {
@@ -89,6 +95,22 @@ func (s *Space) Never(ctx context.Context) (NeverReport, error) {
 	return report, nil
 }
 
+// dropped lists the never-rules built in that are not among others.
+func (s *Space) dropped(ctx context.Context, rules []*policy.Rule) ([]string, error) {
+	builtIn, err := s.policy.Nevers(ctx, policies.FS)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the never-rules built in do not fit its tables: %w", ErrPack, err)
+	}
+	var out []string
+	for _, b := range builtIn {
+		if !slices.ContainsFunc(rules, func(r *policy.Rule) bool { return r.ID == b.ID }) {
+			out = append(out, b.ID)
+		}
+	}
+	return out, nil
+}
+
+// neverTree returns where the never-rules of a pack stand.
 func neverTree(p *Pack) fs.FS {
 	if names, err := fs.Glob(p.tree, "never/*.rego"); err == nil && len(names) > 0 {
 		return p.tree
@@ -218,8 +240,7 @@ func (n *never) table(ctx context.Context, g *group, at assignment, r *row) (*ta
 		n.decode(a, n.free, c)
 		var err error
 		holds[c], err = n.rule.Holds(ctx, func(path string) any {
-			if i, ok := n.index[path]; ok || path == "initiative" {
-				_ = i
+			if _, ok := n.index[path]; ok || path == "initiative" {
 				return n.value(a, path)
 			}
 			return given(path)

@@ -155,6 +155,27 @@ func TestNeverCatchesTables(t *testing.T) {
 	}
 }
 
+// TestNeverDropped holds that a draft cannot drop a never-rule unseen.
+func TestNeverDropped(t *testing.T) {
+	tree := changed(t)
+	raw, err := policies.FS.ReadFile("never/never.rego")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree["never/never.rego"] = &fstest.MapFile{Data: bytes.Replace(raw, []byte("id: NEVER-UNLOGGED,"), []byte("id: NEVER-MIND,"), 1)}
+	p, err := workbench.Read(t.Context(), tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := workbench.Never(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(report.Dropped, []string{"NEVER-UNLOGGED"}) || report.Failed() != 1 {
+		t.Errorf("dropped %v, failed %d", report.Dropped, report.Failed())
+	}
+}
+
 func lawAsItStands(t *testing.T) *workbench.Pack {
 	t.Helper()
 	p, err := workbench.Read(context.Background(), policies.FS)
