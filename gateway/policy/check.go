@@ -52,13 +52,15 @@ func sortedUnique[S ~string](l []S) bool {
 // checkReferences refuses a policy in which a provision or a table names what
 // no table or provision has: such a name would silently never match.
 func checkReferences(t *tables, r *register, c constants) error {
-	for _, u := range unknownNames(t, r, c) {
-		if u.by == nil {
-			return fmt.Errorf("%w: %s: no provision %q", ErrTable, u.place, u.name)
-		}
-		return fmt.Errorf("%w: %s names %q in %s, which no table has", ErrProvision, u.by.ID, u.name, u.place)
+	all := unknownNames(t, r, c)
+	if len(all) == 0 {
+		return newNames(t).agree(t, c)
 	}
-	return newNames(t).agree(t, c)
+	u := all[0]
+	if u.by == nil {
+		return fmt.Errorf("%w: %s: no provision %q", ErrTable, u.place, u.name)
+	}
+	return fmt.Errorf("%w: %s names %q in %s, which no table has", ErrProvision, u.by.ID, u.name, u.place)
 }
 
 // unknown is a name that a provision, or a flow where by is nil, uses and that

@@ -39,9 +39,11 @@ func work(w *workbench.Work, what string) (o workbench.Outcome) {
 	case "misuse":
 		o.Message, o.Usage = "no such flag", true
 	case "fill memory":
-		for kept := [][]byte(nil); ; {
+		kept := [][]byte{}
+		for len(kept) < 1_000 { // 8 GB
 			kept = append(kept, bytes.Repeat([]byte{1}, 8<<20))
 		}
+		o.Message = fmt.Sprint(len(kept))
 	case "recurse":
 		fmt.Println(deep(1))
 	case "wait":
@@ -67,7 +69,12 @@ func work(w *workbench.Work, what string) (o workbench.Outcome) {
 	return o
 }
 
-func deep(n int) int { return deep(n+1) + n }
+func deep(n int) int {
+	if n < 0 {
+		return 0
+	}
+	return deep(n+1) + n
+}
 
 // TestChild lets a child do its work, and stops what a hostile draft could
 // make it do. The parent learns which of the two it was.
