@@ -203,3 +203,42 @@ func (p *Policy) Join(in facts.Input, held map[string][]string) (Decision, error
 	}
 	return p.joined(&in, v)
 }
+
+// FieldStanding is what a field's plan says besides what [PlannedField] does:
+// the ids of the restrictions that have it in reach, and of the provisions
+// that are tried for it in order; of the latter, which a person decides and
+// which rest on a decision of their own.
+type FieldStanding struct {
+	Restrictions, Tried, Emergency []string
+	ByHand, Decided                map[string]bool
+	Unopened                       []gateway.Basis // of the flow, and claimed in vain for the field
+}
+
+// Standings returns the standing of each field of a plan, in its order.
+func (l *Plan) Standings() []FieldStanding {
+	out := make([]FieldStanding, len(l.plan.fields))
+	for i := range l.plan.fields {
+		f := &l.plan.fields[i]
+		s := FieldStanding{ByHand: map[string]bool{}, Decided: map[string]bool{}, Unopened: slices.Sorted(maps.Keys(f.overreach))}
+		for _, r := range f.restrictions {
+			s.Restrictions = append(s.Restrictions, l.policy.register.sets[setRestriction][r].ID)
+		}
+		if f.held {
+			for _, c := range f.candidates {
+				s.Tried = append(s.Tried, c.ID)
+				s.ByHand[c.ID], s.Decided[c.ID] = c.manual, c.decided
+			}
+			for _, c := range f.emergency {
+				s.Emergency = append(s.Emergency, c.ID)
+			}
+		}
+		out[i] = s
+	}
+	return out
+}
+
+// Excluded returns what law excludes in the flow, and whether the recipient is
+// an authority.
+func (l *Plan) Excluded() (bases []gateway.Basis, authority bool) {
+	return slices.Sorted(maps.Keys(l.plan.excluded)), l.plan.authority
+}
