@@ -243,7 +243,10 @@ func (s *signing) effect(cmd *cobra.Command, pack string) error {
 	}
 	fmt.Fprintln(cmd.OutOrStdout())
 	// That something opens is not refused here: it is what officers are asked.
-	_, err = s.child(cmd, cmd.OutOrStdout(), "policy", "diff", before, pack)
+	o, err := s.child(cmd, cmd.OutOrStdout(), "policy", "diff", before, pack)
+	if o.Message != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", o.Message)
+	}
 	return err
 }
 

@@ -170,6 +170,8 @@ func (o officer) checkDraft(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(o.dir, "law"), policies.FS); err != nil {
 		t.Fatal(err)
 	}
+	// Over everything that can be asked it closes, and opens nothing.
+	o.says(t, 0, "CLOSED", "policy", "diff", "law", "draft")
 	o.says(t, 0, "come out exactly as they did, 0 do not", "policy", "replay", "--log", o.world("gateway/data"), "--kek", "file:"+o.world("gateway/kek"), "--draft", "law")
 }
 
