@@ -32,7 +32,8 @@ func (q Receipts) Empty() bool { return len(q.Ack) == 0 && len(q.Failed) == 0 }
 // Acknowledge ends the items that q names in the mailboxes of one function,
 // each with its entry, and sends the signed receipts on to the senders. A
 // function has one box for each name its agency goes by. It is idempotent: what
-// is ended already is left as it is. An id that was not the last hand-out to
+// is ended already is left as it is. So is a review of break-glass that could not
+// be used: only its outcome ends it. An id that was not the last hand-out to
 // these boxes is CodeUnknownDelivery, and nothing of q is done.
 func (r *Relay) Acknowledge(ctx context.Context, boxes []Box, q Receipts) error {
 	if q.Empty() {
@@ -97,6 +98,9 @@ func (r *Relay) endings(ctx context.Context, boxes []Box, q Receipts) ([]store.W
 			if m.State == store.Done || m.State == store.Refused {
 				continue
 			}
+			if q.Failed[id] != "" && string(m.Hold) == heldForReview && m.Message == "" {
+				continue // still to be reviewed, whatever could not be read of it
+			}
 			w, err := r.ending(ctx, m, q.Failed[id], q.Received[id])
 			if err != nil {
 				return nil, err
@@ -119,7 +123,7 @@ func (r *Relay) ending(ctx context.Context, item store.Mail, failed, received st
 	}
 	w := store.Write{Change: []store.MailChange{{Mail: item}}}
 	switch {
-	case item.Message == "" && string(item.Hold) == heldForReview && failed == "":
+	case item.Message == "" && string(item.Hold) == heldForReview:
 		return w, r.reviewed(&w, item, received)
 	case item.Message == "":
 		return w, nil // a notice tells of an entry; it is none itself
