@@ -53,8 +53,8 @@ func (r ruling) telling(h handout) bool {
 }
 
 // heldForName marks an item that is held until its sender's name may be told, in
-// the place of a fingerprint.
-var heldForName = []byte("alias-required")
+// the place of a fingerprint: it opens no task.
+var heldForName = append([]byte{noTask}, "alias-required"...)
 
 // holdName holds a message back that its sender has to send anew under an alias,
 // once with an entry and a word to the sender. The recipient is told nothing: for
@@ -83,7 +83,10 @@ func (x *Exchange) holdName(ctx context.Context, h handout, r ruling) error {
 		if err != nil {
 			return err
 		}
-		w.Mail = []store.Mail{notice}
+		if w.Mail, err = x.ended(h, r, noTask); err != nil {
+			return err
+		}
+		w.Mail = append(w.Mail, notice)
 	}
 	x.once(&w, h, r.now)
 	_, err = x.cfg.Log.Append(ctx, w)

@@ -114,7 +114,8 @@ func TestAliasRequired(t *testing.T) {
 // TestAliasNotRequired: who is within the circle may know the name.
 func TestAliasNotRequired(t *testing.T) {
 	w := newMoved(t)
-	if _, err := w.transfer("", "none"); err != nil {
+	sent, err := w.transfer("", "none")
+	if err != nil {
 		t.Fatal(err)
 	}
 	w.poll()
@@ -124,6 +125,9 @@ func TestAliasNotRequired(t *testing.T) {
 	b := w.poll()
 	if len(b.Messages) != 1 || b.Messages[0].Claims().Issuer != newTown {
 		t.Errorf("%d messages for a municipality that is to receive the person, want 1", len(b.Messages))
+	}
+	if got := w.told(sent.ID); len(got) != 1 || got[0] != `delivery-failed {"code":"alias-required"}` {
+		t.Errorf("the sender is told %q; no task was opened that could end", got)
 	}
 }
 

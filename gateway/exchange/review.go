@@ -189,23 +189,13 @@ func (x *Exchange) claimable(ctx context.Context, r *ruling) error {
 // all who must hear of it. Nobody hears of a person who is not on record.
 func (x *Exchange) tell(h handout, r ruling) ([]store.Mail, error) {
 	claims, outcome := h.msg.Claims(), r.decision.Outcome()
-	var out []store.Mail
+	out, err := x.ended(h, r, r.tasked())
+	if err != nil || outcome == gateway.NoRecord {
+		return out, err
+	}
 	add := func(m store.Mail, err error) error {
 		out = append(out, m)
 		return err
-	}
-	if h.item != nil && len(h.item.Hold) > 0 && h.item.Hold[0] != noTask && h.item.Hold[0] != r.tasked() {
-		ended := "withdrawn"
-		if outcome.Releases() {
-			ended = "decided"
-		}
-		if err := add(x.cfg.Mail.Notice(r.desk(claims, h.item.Hold[0]), envelope.ReviewEnded, claims.ID,
-			map[string]string{"ended": ended, "recipient": claims.Audience, "role": string(h.role)})); err != nil {
-			return nil, err
-		}
-	}
-	if outcome == gateway.NoRecord {
-		return out, nil
 	}
 	if h.item != nil && !outcome.Releases() {
 		if err := add(x.cfg.Mail.Notice(relay.Box{Agency: h.item.Agency, Role: h.role}, envelope.ReleaseRefused, claims.ID, refused(r))); err != nil {
@@ -225,6 +215,21 @@ func (x *Exchange) tell(h handout, r ruling) ([]store.Mail, error) {
 		out = append(out, told...)
 	}
 	return out, nil
+}
+
+// ended returns the notice that the task which was opened for an item is not
+// waited for any more, if there was one and now is another's, or nobody's.
+func (x *Exchange) ended(h handout, r ruling, now byte) ([]store.Mail, error) {
+	if h.item == nil || len(h.item.Hold) == 0 || h.item.Hold[0] == noTask || h.item.Hold[0] == now {
+		return nil, nil
+	}
+	claims, how := h.msg.Claims(), "withdrawn"
+	if r.decision.Outcome().Releases() {
+		how = "decided"
+	}
+	notice, err := x.cfg.Mail.Notice(r.desk(claims, h.item.Hold[0]), envelope.ReviewEnded, claims.ID,
+		map[string]string{"ended": how, "recipient": claims.Audience, "role": string(h.role)})
+	return []store.Mail{notice}, err
 }
 
 // withheld is what a recipient's function is told of an outcome without data.
