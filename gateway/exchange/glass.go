@@ -49,6 +49,12 @@ func (x *Exchange) grant(ctx context.Context, a envelope.Access, q *facts.Questi
 	return past.Versions(), nil
 }
 
+// sameDay reports whether two moments are of one day of [facts.Register.Note]:
+// what is noted at the one has been looked for at the other.
+func sameDay(a, b time.Time) bool {
+	return a.UTC().Format(time.DateOnly) == b.UTC().Format(time.DateOnly)
+}
+
 // seconds reports whether a confirms what first asked for: another user of the
 // same agency, in any role that may use break-glass (the policy sees to that),
 // about the same person, of the same discloser, for the same fields.
@@ -67,10 +73,18 @@ func (x *Exchange) noteEmergency(ctx context.Context, w *store.Write, e1 *disclo
 	n := facts.Note{ID: a.ID, Kind: facts.NoteEmergency, At: r.now, Agency: a.Agency, Role: a.Role, User: a.User, Subject: a.Subject, Type: a.Type,
 		Discloser: a.Discloser, Fields: a.Fields, Request: a.ID, Opened: r.now, Token: token}
 	if confirms := a.Emergency.Confirms; confirms != "" {
+		if conflicted(r) {
+			return nil
+		}
 		n.Kind, n.Request, n.Opened = facts.NoteConfirmed, confirms, e.RequestedAt
 	}
 	return x.note(ctx, w, e1, n)
 }
+
+// conflicted reports whether who asks has a conflict of interest, which
+// break-glass does not pass (domain, Section 18): such a person's confirmation is
+// none. What is known of that is the asking agency's own.
+func conflicted(r ruling) bool { return r.decision.StageNumber() == conflictStage }
 
 // noteReading adds the note that a user reads about a person, the first time
 // that the user does so in the role: in another one it will be a conflict of

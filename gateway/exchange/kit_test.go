@@ -94,6 +94,8 @@ type bench struct {
 	// between is called once, after facts were established and before what was
 	// decided on them is committed.
 	between func()
+	// asked is called each time that the exchange asks for the time.
+	asked func()
 }
 
 // Of implements [exchange.Facts].
@@ -113,6 +115,17 @@ func (b *bench) now() time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return time.Now().Add(b.skew)
+}
+
+// clock is now for the exchange alone.
+func (b *bench) clock() time.Time {
+	b.mu.Lock()
+	asked := b.asked
+	b.mu.Unlock()
+	if asked != nil {
+		asked()
+	}
+	return b.now()
 }
 
 // pass lets time pass.
@@ -192,7 +205,7 @@ func (b *bench) wire(ring *keys.Ring, quiet *slog.Logger) {
 	}
 	binder := first(receipt.New(signer))
 	b.x, err = exchange.New(exchange.Config{Gateway: id, Facts: b, Log: b.log, Store: b.store.Store.(*sqlite.Store), AtRest: ring,
-		Mail: mail, Binder: binder, Logger: quiet, Now: b.now})
+		Mail: mail, Binder: binder, Logger: quiet, Now: b.clock})
 	if err != nil {
 		t.Fatal(err)
 	}

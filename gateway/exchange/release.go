@@ -151,8 +151,8 @@ func (x *Exchange) look(ctx context.Context, h handout) (ruling, error) {
 		q.Table = t.found
 	}
 	r, err := x.rule(ctx, q)
-	if err == nil && t != nil && r.regime.Policy != t.law {
-		return x.look(ctx, h) // a policy with other limits was put in force in between
+	if err == nil && r.regime != regime {
+		return x.look(ctx, h) // what was looked at above is of a directory or policy that is not in force any more
 	}
 	r.table = t
 	return r, err

@@ -19,7 +19,10 @@ import (
 // personStage is the first stage that looks at the person (domain, Section
 // 16.2). What an earlier one answers is told at once; from here on every
 // request looks alike to who asks.
-const personStage = 9
+const personStage = conflictStage
+
+// conflictStage looks at the user, and at what the user has read about the person.
+const conflictStage = 9
 
 // Request takes an official's request to another agency in. It is answered
 // alike whether or not the person is on record; if the official may know of the
@@ -64,6 +67,9 @@ func (x *Exchange) request(ctx context.Context, o authn.Official) (Requested, er
 	r, err := x.rule(ctx, q)
 	if err != nil {
 		return Requested{}, err
+	}
+	if r.regime != regime || len(granted) > 0 && !sameDay(now, r.now) {
+		return Requested{}, store.ErrMoved // what was looked at above is of another regime, or day
 	}
 	w, err := x.requestWrite(ctx, o, r, senders)
 	if err != nil {
@@ -121,12 +127,13 @@ func (x *Exchange) requestWrite(ctx context.Context, o authn.Official, r ruling,
 	if r.decision.Outcome() == gateway.NoRecord {
 		senders = nil
 	}
-	if q := r.question; q.Type == emergencyAccess && q.Emergency != nil {
+	confirms := a.Emergency != nil && a.Emergency.Confirms != ""
+	if q := r.question; q.Type == emergencyAccess && q.Emergency != nil && !(confirms && conflicted(r)) {
 		if w.Mail, err = x.glassRequest(a, r, senders); err != nil {
 			return store.Write{}, err
 		}
 	}
-	if a.Emergency != nil && a.Emergency.Confirms != "" {
+	if confirms {
 		return w, nil // it asks nothing of its own
 	}
 	row := &store.Message{Issuer: a.Agency, ID: a.ID, Digest: gateway.DigestOf([]byte(token)), To: a.Discloser, Sender: a.Role, Type: a.Type,
@@ -167,7 +174,7 @@ func (x *Exchange) requestEntry(o authn.Official, r ruling) (disclosure.E1, disc
 	if e := a.Emergency; e != nil && a.Type == emergencyAccess {
 		e2.Retention, e2.Diary = disclosure.Long, e.DiaryNo
 		e2.BreakGlass = &disclosure.BreakGlass{Reason: *e1.Request, Diary: e.DiaryNo}
-		if e.Confirms != "" {
+		if e.Confirms != "" && !early(r) && !conflicted(r) {
 			e2.BreakGlass.Confirmer = a.User
 		}
 	}

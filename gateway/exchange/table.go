@@ -13,7 +13,6 @@ import (
 	"sluss/gateway/disclosure"
 	"sluss/gateway/envelope"
 	"sluss/gateway/facts"
-	"sluss/gateway/policy"
 	"sluss/gateway/store"
 )
 
@@ -49,9 +48,8 @@ type keptTable struct {
 type tabled struct {
 	found facts.Table
 	state store.State // of its period
-	law   *policy.Policy
-	table keptTable // as it was sent
-	shown bool      // it was released before: nothing of it is new
+	table keptTable   // as it was sent
+	shown bool        // it was released before: nothing of it is new
 }
 
 // tabled asks the small-cell guard about a follow-up report. It returns nil for
@@ -70,7 +68,7 @@ func (x *Exchange) tabled(ctx context.Context, r *Regime, msg envelope.Message) 
 	if err != nil {
 		return nil, fmt.Errorf("reading a table: %w", err)
 	}
-	t := &tabled{law: r.Policy}
+	t := &tabled{}
 	if err := json.Unmarshal(report, &t.table); err != nil || t.table.Period == "" {
 		t.found, t.state.Name = facts.Table{Checked: true, Refused: true}, stateTables
 		return t, nil
