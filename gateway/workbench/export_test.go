@@ -2,6 +2,7 @@ package workbench
 
 import (
 	"context"
+	"io/fs"
 	"math/rand/v2"
 	"slices"
 
@@ -93,4 +94,11 @@ func (s *Space) Witness(ctx context.Context, r *rand.Rand) (in facts.Input, f ga
 func sortedSet[E ~string](l []E) []E {
 	slices.Sort(l)
 	return slices.Compact(l)
+}
+
+// In returns the space with other files beside the law that it is of.
+func (s *Space) In(tree fs.FS) *Space {
+	out, pack := *s, *s.pack
+	pack.tree, out.pack = tree, &pack
+	return &out
 }

@@ -163,11 +163,11 @@ func TestNeverDropped(t *testing.T) {
 		t.Fatal(err)
 	}
 	tree["never/never.rego"] = &fstest.MapFile{Data: bytes.Replace(raw, []byte("id: NEVER-UNLOGGED,"), []byte("id: NEVER-MIND,"), 1)}
-	p, err := workbench.Read(t.Context(), tree)
+	s, err := space()
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := workbench.Never(t.Context(), p)
+	report, err := s.In(tree).Never(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
