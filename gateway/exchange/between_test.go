@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,8 +19,9 @@ import (
 	"sluss/gateway/exchange"
 )
 
-// register puts a directory in force that lacks what is about the given URI.
-func (b *bench) register(without string) {
+// register puts a directory in force that lacks the statements with all of the
+// given words.
+func (b *bench) register(without ...string) {
 	b.t.Helper()
 	var pins dev.Pins
 	if err := json.Unmarshal(first(os.ReadFile(b.file("gateway/pins.json"))), &pins); err != nil {
@@ -30,7 +32,8 @@ func (b *bench) register(without string) {
 	for _, e := range all {
 		_, payload, _ := strings.Cut(e.Statement, ".")
 		payload, _, _ = strings.Cut(payload, ".")
-		if without == "" || !strings.Contains(string(first(base64.RawURLEncoding.DecodeString(payload))), without) {
+		claims := string(first(base64.RawURLEncoding.DecodeString(payload)))
+		if len(without) == 0 || slices.ContainsFunc(without, func(word string) bool { return !strings.Contains(claims, word) }) {
 			left = append(left, e)
 		}
 	}
@@ -114,7 +117,27 @@ func TestRevokedAtAnyMoment(t *testing.T) {
 			if released, revoked := m.last(step.kind), m.last(disclosure.DirectoryChanged); released > revoked {
 				t.Errorf("%s: entry %d after the system was revoked at %d, the time having been asked %d times", name, released, revoked, n)
 			}
-			m.register("")
+			m.register()
 		}
+	}
+}
+
+// TestReceiptForGood: a message that was taken in has its receipt, also when it
+// would not be taken in any more.
+func TestReceiptForGood(t *testing.T) {
+	t.Parallel()
+	m := newMatter(t)
+	token, late := m.assessment(), m.assessment()
+	first, err := m.police.Send(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.register(`"`+town.URN()+`"`, string(envelope.UseSeal), string(socialWorker))
+	if _, err := m.police.Send(t.Context(), late); code(err) != gateway.CodeSealing {
+		t.Errorf("a new message under a key that is gone: %v, want %s", err, gateway.CodeSealing)
+	}
+	again, err := m.police.Send(t.Context(), token)
+	if err != nil || again.Entry != first.Entry {
+		t.Errorf("the same bytes again: %v, entry %d, want %d", err, again.Entry, first.Entry)
 	}
 }

@@ -46,6 +46,12 @@ func (x *Exchange) take(ctx context.Context, p authn.Peer, raw []byte, now time.
 		return Accepted{}, err
 	}
 	conforming, err := regime.Catalogue.Conform(msg)
+	if err == nil {
+		err = regime.sealed(msg)
+	}
+	if err == nil {
+		err = regime.aliasStated(p, conforming)
+	}
 	// What was taken in once has its receipt for good, whatever has changed since.
 	// A statement cannot be admitted twice, so it is asked first whether it was; of
 	// a message the transaction tells.
@@ -53,12 +59,6 @@ func (x *Exchange) take(ctx context.Context, p authn.Peer, raw []byte, now time.
 		if done, old := x.known(ctx, msg); old != nil || done != nil {
 			return orZero(done), old
 		}
-	}
-	if err == nil {
-		err = regime.sealed(msg)
-	}
-	if err == nil {
-		err = regime.aliasStated(p, conforming)
 	}
 	if err != nil {
 		return Accepted{}, err
