@@ -40,6 +40,8 @@ type legislation struct {
 	raw    []byte // of the bundle in force
 	active snapshot.Active
 	next   waiting
+	unfit  waiting        // what did not compile last, so that it is compiled once
+	doubt  gateway.Digest // of the file that did not hold last
 }
 
 // waiting is what is known of the bundle in the second file: as of when it is
@@ -86,7 +88,9 @@ func (l *legislation) look(ctx context.Context) error {
 	scheduled := l.scheduled(ctx)
 	raw, err := os.ReadFile(l.path)
 	if err == nil && !bytes.Equal(raw, l.raw) {
-		err = l.take(ctx, raw)
+		if err = l.take(ctx, raw); err != nil {
+			l.doubt = gateway.DigestOf(raw)
+		}
 	}
 	return errors.Join(err, scheduled)
 }
@@ -109,6 +113,7 @@ func (l *legislation) scheduled(ctx context.Context) error {
 		l.next.from, l.next.err = d.from, err
 	}
 	if l.next.err != nil {
+		l.doubt = gateway.DigestOf(raw)
 		return fmt.Errorf("the policy that is to follow: %w", l.next.err)
 	}
 	if time.Now().Before(l.next.from) {
@@ -159,7 +164,12 @@ func (l *legislation) read(ctx context.Context, raw []byte, early bool) (d draft
 	if s.Digest() != d.next.Snapshot || s.Engine() != policy.Engine() {
 		return d, fmt.Errorf("snapshot: digest or engine version is not what was approved for this gateway")
 	}
-	d.law, err = exchange.ReadLaw(ctx, s)
+	if l.unfit.err != nil && bytes.Equal(raw, l.unfit.raw) {
+		return d, l.unfit.err
+	}
+	if d.law, err = exchange.ReadLaw(ctx, s); err != nil && ctx.Err() == nil {
+		l.unfit = waiting{raw: raw, err: err}
+	}
 	return d, err
 }
 
@@ -226,6 +236,13 @@ func (l *legislation) keep(bundle []byte) error {
 	return snapshot.WriteFile(l.last, raw)
 }
 
+// doubted returns the digest of the file that did not hold last.
+func (l *legislation) doubted() gateway.Digest {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.doubt
+}
+
 // run looks for a new policy every second until ctx is done.
 func (l *legislation) run(ctx context.Context, report func(error)) error {
 	tick := time.NewTicker(time.Second)
@@ -241,7 +258,7 @@ func (l *legislation) run(ctx context.Context, report func(error)) error {
 		if err != nil && err.Error() != told {
 			report(err)
 			if !errors.Is(err, errKept) {
-				l.exchange.PolicyRefused(ctx)
+				l.exchange.PolicyRefused(ctx, l.doubted())
 			}
 		}
 		told = ""

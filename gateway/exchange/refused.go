@@ -98,10 +98,10 @@ func (x *Exchange) Refused(ctx context.Context, p authn.Peer, r *gateway.Refusal
 	}
 }
 
-// PolicyRefused makes an entry of a policy or approval that does not hold. What
-// was in force stays in force.
-func (x *Exchange) PolicyRefused(ctx context.Context) {
-	x.record(ctx, disclosure.E1{Kind: disclosure.PolicyRefused, Time: disclosure.At(x.cfg.Now()), Code: "policy-refused"},
+// PolicyRefused makes an entry of a policy or approval that does not hold, under
+// the digest of the file it was in. What was in force stays in force.
+func (x *Exchange) PolicyRefused(ctx context.Context, file gateway.Digest) {
+	x.record(ctx, disclosure.E1{Kind: disclosure.PolicyRefused, Time: disclosure.At(x.cfg.Now()), Code: "policy-refused", Digest: &file},
 		disclosure.E2{Retention: disclosure.Long})
 }
 

@@ -50,6 +50,9 @@ func (s *stage) lawEntries(t *testing.T) (activated []disclosure.E1, refused int
 			activated = append(activated, e1)
 		case disclosure.PolicyRefused:
 			refused++
+			if e1, err := disclosure.ParseE1(e.E1); err != nil || e1.Digest == nil || e1.Digest.IsZero() {
+				t.Errorf("an entry does not say which file was refused: %v", err)
+			}
 		}
 	}
 	return activated, refused
