@@ -87,7 +87,7 @@ h1, h2, h3 { line-height: 1.2; }
 h2 { margin-top: 3rem; border-bottom: 2px solid #1a1a1a; }
 h3 { margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; margin: 1rem 0; font-size: 0.9rem; }
-th, td { border: 1px solid #767676; padding: 0.3rem 0.5rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th, td { border: 1px solid #767676; padding: 0.3rem 0.5rem; text-align: left; vertical-align: top; overflow-wrap: break-word; }
 th { background: #eee; }
 dl { display: grid; grid-template-columns: minmax(8rem, 14rem) 1fr; gap: 0.2rem 1rem; }
 dt { font-weight: 600; }
@@ -107,7 +107,7 @@ nav li { margin: 0.2rem 0; }
 <main>
 {{range .Chapters}}<h2 id="{{.ID}}">{{.Title}}</h2>
 {{if .Intro}}<p>{{.Intro}}</p>
-{{end}}<details><summary>{{len .Sections}}</summary><ul>
+{{end}}<details><summary>{{.Title}} ({{len .Sections}})</summary><ul>
 {{range .Sections}}<li><a href="#{{.ID}}">{{.Title}}</a></li>
 {{end}}</ul></details>
 {{range .Sections}}<section>
