@@ -72,7 +72,8 @@ func (r ruling) expect() []store.State {
 }
 
 // fingerprint is equal for two rulings that say the same on the same grounds.
-// The first byte says whose task was opened for it, if any.
+// The first byte says whose task was opened for it, if any; a last one, if there
+// is one, who was alerted.
 func (r ruling) fingerprint() []byte {
 	d := r.decision
 	b, err := json.Marshal([]any{d.Outcome(), d.Reason(), d.Allowed(), d.Withheld(), d.SuppressedCells(), d.Obligations(), d.Snapshot(), r.claim})
@@ -80,8 +81,15 @@ func (r ruling) fingerprint() []byte {
 		return nil // equal to nothing that was stored
 	}
 	digest := gateway.DigestOf(b)
-	return append([]byte{r.tasked()}, digest[:]...)
+	out := append([]byte{r.tasked()}, digest[:]...)
+	if a := r.alarmByte(); a != 0 {
+		out = append(out, a)
+	}
+	return out
 }
+
+// fingerprintLen is the length of a fingerprint that alerts nobody.
+const fingerprintLen = 1 + len(gateway.Digest{})
 
 // release decides on a message, commits what may leave with its entry and
 // returns it signed; a zero Release says that nothing may leave now. The
@@ -202,7 +210,11 @@ func (x *Exchange) handOut(ctx context.Context, h handout, r ruling) (receipt.Re
 		w.Change = []store.MailChange{{Mail: item}}
 	}
 	x.once(&w, h, r.now)
-	if w.Mail, err = x.tell(h, r); err != nil {
+	told, err := x.toldBefore(ctx, &w, h, r)
+	if err != nil {
+		return receipt.Release{}, err
+	}
+	if w.Mail, err = x.tell(h, r, told); err != nil {
 		return receipt.Release{}, err
 	}
 	c, err := x.cfg.Log.Append(ctx, w)
@@ -221,7 +233,10 @@ func (x *Exchange) handOut(ctx context.Context, h handout, r ruling) (receipt.Re
 // under the entry that was made then. Bytes so old that no recipient would take
 // them for the first time are made anew, with an entry of their own.
 func (x *Exchange) same(ctx context.Context, h handout, r ruling) (receipt.Release, error) {
-	if h.item.State != store.Handed {
+	switch h.item.State {
+	case store.Waiting: // an official was given it with the same answer; the function was not yet
+		return x.handOut(ctx, h, r)
+	case store.Held:
 		return receipt.Release{}, nil
 	}
 	c, err := x.cfg.Log.Again(ctx, h.item.Entry)
@@ -273,6 +288,9 @@ func (x *Exchange) hold(ctx context.Context, h handout, r ruling) error {
 		item := *h.item
 		// Listed again at once, but behind what was never tried.
 		item.State, item.Hold, item.Lease = store.Held, r.fingerprint(), r.now
+		if r.revokes() {
+			item.State = store.Expired
+		}
 		w.Change = []store.MailChange{{Mail: item}}
 	}
 	x.once(&w, h, r.now)
@@ -280,10 +298,8 @@ func (x *Exchange) hold(ctx context.Context, h handout, r ruling) error {
 	if err != nil {
 		return err
 	}
-	if !told {
-		if w.Mail, err = x.tell(h, r); err != nil {
-			return err
-		}
+	if w.Mail, err = x.tell(h, r, told); err != nil {
+		return err
 	}
 	_, err = x.cfg.Log.Append(ctx, w)
 	if errors.Is(err, store.ErrMoved) {
@@ -295,6 +311,9 @@ func (x *Exchange) hold(ctx context.Context, h handout, r ruling) error {
 	x.cfg.Mail.Arrived(w.Mail)
 	if h.item != nil {
 		return nil
+	}
+	if r.revokes() {
+		x.revokeOpen(ctx, h.peer)
 	}
 	return r.refusal()
 }

@@ -132,25 +132,31 @@ func (r ruling) decider(discloser gateway.AgencyID, sender gateway.Role) gateway
 	return legalOfficer
 }
 
-// toldBefore reports whether the function for which the message lies in a
-// mailbox has had the same answer that an official gets now, so that nobody is
-// told of it again. If not, it notes in w that they are.
+// toldBefore reports whether the task that the ruling leaves was opened before:
+// with an earlier hand-out of the item, or with the same answer to the function
+// for which the message lies in a mailbox, or to another official. If not, it
+// notes in w that it is, where the function's own next ruling does not say so.
 func (x *Exchange) toldBefore(ctx context.Context, w *store.Write, h handout, r ruling) (bool, error) {
-	if h.item != nil || r.tasked() == noTask {
+	if r.tasked() == noTask {
 		return false, nil
 	}
+	if h.item != nil {
+		return bytes.Equal(h.item.Hold, r.fingerprint()), nil
+	}
+	releases := r.decision.Outcome().Releases()
 	rows, err := x.cfg.Store.MailOf(ctx, h.msg.Claims().Issuer, h.msg.Claims().ID)
 	if err != nil {
 		return false, err
 	}
 	for _, row := range rows {
 		switch {
-		case row.Role != h.role || row.State == store.Handed:
+		case row.Role != h.role:
 		case bytes.Equal(row.Hold, r.fingerprint()):
 			return true, nil
+		case row.State == store.Handed, releases && row.State == store.Held:
 		default:
 			row.Hold = r.fingerprint()
-			if row.State == store.Waiting {
+			if row.State == store.Waiting && !releases {
 				row.State, row.Lease = store.Held, r.now
 			}
 			w.Change = append(w.Change, store.MailChange{Mail: row})
@@ -185,9 +191,10 @@ func (x *Exchange) claimable(ctx context.Context, r *ruling) error {
 }
 
 // tell returns the notices of a ruling: a task for the discloser and the end of
-// one, a word for the recipient that something is withheld, and break-glass to
-// all who must hear of it. Nobody hears of a person who is not on record.
-func (x *Exchange) tell(h handout, r ruling) ([]store.Mail, error) {
+// one, a word for the recipient that something is withheld, alerts, and break-glass
+// to all who must hear of it. A task that they were told of is not told again.
+// Nobody hears of a person who is not on record.
+func (x *Exchange) tell(h handout, r ruling, told bool) ([]store.Mail, error) {
 	claims, outcome := h.msg.Claims(), r.decision.Outcome()
 	out, err := x.ended(h, r, r.tasked())
 	if err != nil || outcome == gateway.NoRecord {
@@ -202,11 +209,16 @@ func (x *Exchange) tell(h handout, r ruling) ([]store.Mail, error) {
 			return nil, err
 		}
 	}
-	if r.tasked() != noTask {
+	if r.tasked() != noTask && !told {
 		if err := add(x.task(h, r)); err != nil {
 			return nil, err
 		}
 	}
+	alerts, err := x.alerts(h, r, told)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, alerts...)
 	if outcome == gateway.BreakGlass {
 		told, err := x.glassRelease(h, r)
 		if err != nil {
