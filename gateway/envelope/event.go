@@ -28,6 +28,7 @@ const (
 	DeliveryFailed       EventType = "delivery-failed" // the recipient could not use it, or it is held back until its sender does something
 	ReviewEnded          EventType = "review-ended"    // what review-requested asked for is not waited for any more
 	EmergencyAccess      EventType = "emergency-access"
+	Alert                EventType = "alert"              // somebody must look at why nothing was released, or act on it
 	EmergencyReviewed    EventType = "emergency-reviewed" // what the review of break-glass came to
 )
 
@@ -49,7 +50,7 @@ const eventURN = "urn:sluss:event:"
 var byGateway = map[EventType]bool{
 	MessageReceived: false, SealedContentInvalid: false, EmergencyReviewed: false,
 	MessageAccepted: true, ReviewRequested: true, InfoRequested: true, ReleaseRefused: true, MessageExpired: true, DeliveryFailed: true,
-	ReviewEnded: true, EmergencyAccess: true,
+	ReviewEnded: true, EmergencyAccess: true, Alert: true,
 }
 
 type eventClaims struct {

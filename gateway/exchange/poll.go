@@ -170,29 +170,37 @@ func (x *Exchange) deliver(ctx context.Context, p authn.Peer, item store.Mail) (
 	if !x.cfg.Now().Before(item.Expires) {
 		return receipt.Release{}, nil // the sweep ends it
 	}
-	msg, ok := x.recent.get(item.Issuer, item.Message)
-	if !ok {
-		row, _, err := x.cfg.Store.Message(ctx, item.Issuer, item.Message)
-		if err != nil {
-			return receipt.Release{}, err
-		}
-		if len(row.Body) == 0 {
-			return receipt.Release{}, fmt.Errorf("message that waits has no body")
-		}
-		if msg, err = x.open(row); err != nil {
-			return receipt.Release{}, err
-		}
-	}
-	h := handout{peer: p, role: item.Role, msg: msg, item: &item}
-	var err error
-	if h.answers, err = x.answered(ctx, msg.Claims(), item.Role); err != nil {
+	h, err := x.lying(ctx, p, item)
+	if err != nil {
 		return receipt.Release{}, err
 	}
 	rel, err := x.release(ctx, h)
 	if rel.Delivery() != "" {
-		x.recent.forget(msg)
+		x.recent.forget(h.msg)
 	}
 	return rel, err
+}
+
+// lying opens the message of a mailbox item, to be decided on for the function in
+// whose mailbox it lies.
+func (x *Exchange) lying(ctx context.Context, p authn.Peer, item store.Mail) (handout, error) {
+	msg, ok := x.recent.get(item.Issuer, item.Message)
+	if !ok {
+		row, _, err := x.cfg.Store.Message(ctx, item.Issuer, item.Message)
+		if err != nil {
+			return handout{}, err
+		}
+		if len(row.Body) == 0 {
+			return handout{}, fmt.Errorf("message that waits has no body")
+		}
+		if msg, err = x.open(row); err != nil {
+			return handout{}, err
+		}
+	}
+	h := handout{peer: p, role: item.Role, msg: msg, item: &item}
+	var err error
+	h.answers, err = x.answered(ctx, msg.Claims(), item.Role)
+	return h, err
 }
 
 // earlier is a request that was taken in before.

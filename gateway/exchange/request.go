@@ -87,10 +87,13 @@ func (x *Exchange) request(ctx context.Context, o authn.Official) (Requested, er
 	if err != nil {
 		return Requested{}, appended(err)
 	}
+	x.cfg.Mail.Arrived(w.Mail)
+	if r.revokes() {
+		x.revokeOpen(ctx, o.Peer())
+	}
 	if early(r) {
 		return Requested{}, r.refusal()
 	}
-	x.cfg.Mail.Arrived(w.Mail)
 	ev, err := receipt.Of(c)
 	return Requested{ID: a.ID, Entry: ev.Entry, E1: ev.E1, Leaf: ev.Leaf, Proof: ev.Proof}, err
 }
@@ -102,9 +105,9 @@ func early(r ruling) bool {
 	return n > 0 && n < personStage
 }
 
-// requestWrite is what a request writes: an entry always; a row to be found by
-// the answer, and the discloser's mail, unless it ended early or the person is
-// not on record for who asks.
+// requestWrite is what a request writes: an entry always, and alerts; a row to be
+// found by the answer, and the discloser's mail, unless it ended early or the
+// person is not on record for who asks.
 func (x *Exchange) requestWrite(ctx context.Context, o authn.Official, r ruling, senders []gateway.Role) (store.Write, error) {
 	a, token := o.Access(), o.Request()
 	w := store.Write{Expect: r.expect()}
@@ -121,17 +124,19 @@ func (x *Exchange) requestWrite(ctx context.Context, o authn.Official, r ruling,
 		return store.Write{}, err
 	}
 	w.Entries = []store.Entry{entry}
-	if early(r) {
-		return w, nil
+	if w.Mail, err = x.requestAlerts(a, r, senders); err != nil || early(r) {
+		return w, err
 	}
 	if r.decision.Outcome() == gateway.NoRecord {
 		senders = nil
 	}
 	confirms := a.Emergency != nil && a.Emergency.Confirms != ""
 	if q := r.question; q.Type == emergencyAccess && q.Emergency != nil && !(confirms && conflicted(r)) {
-		if w.Mail, err = x.glassRequest(a, r, senders); err != nil {
+		told, err := x.glassRequest(a, r, senders)
+		if err != nil {
 			return store.Write{}, err
 		}
+		w.Mail = append(w.Mail, told...)
 	}
 	if confirms {
 		return w, nil // it asks nothing of its own

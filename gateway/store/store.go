@@ -108,8 +108,8 @@ const (
 	Waiting MailState = "waiting"
 	Held    MailState = "held"
 	Handed  MailState = "handed"
-	Done    MailState = "done" // acknowledged
-	Expired MailState = "expired"
+	Done    MailState = "done"    // acknowledged
+	Expired MailState = "expired" // ended before it was acknowledged: by its time, or because its recipient may have nothing any more
 	Refused MailState = "refused" // recipient reported an error (RFC 8936 setErrs)
 )
 
