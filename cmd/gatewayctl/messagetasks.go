@@ -19,12 +19,15 @@ func messageTasksCommand() *cobra.Command {
 	var ack bool
 	cmd := &cobra.Command{
 		Use:   "tasks",
-		Short: "Show what waits for a person: questions, reviews, break-glass",
+		Short: "Show what waits for a person: questions, reviews, break-glass, alerts",
 		Long: `Collect what waits for a role of the agency and print what a person has to do or
 to know: questions of other agencies (answer with a message whose reply_to is the
 request), reviews (record a decision on one of the claimed bases: the message is
-then offered to its recipient again), break-glass to confirm or to review. A
-review that has ended is not shown.
+then offered to its recipient again), break-glass to confirm or to review, and
+alerts: somebody must look into why nothing was released (alert_case_owner,
+alert_supervisor, alert_security), a message was ended because its recipient is a
+provider that lost its approval (revoke_open_links), or should be recalled because
+a consent was withdrawn (recall_notice). A review that has ended is not shown.
 
 --ack acknowledges what is shown, which comes no more; until then it comes again.
 A review of break-glass ends with message review alone.
@@ -58,6 +61,7 @@ type taskLine struct {
 	Discloser   gateway.AgencyID     `json:"discloser,omitempty"`
 	Obligations []gateway.Obligation `json:"obligations,omitempty"`
 	Diary       string               `json:"diary_no,omitempty"`
+	User        gateway.Ref          `json:"user,omitempty"`
 	Due         time.Time            `json:"due,omitzero"`
 	ConfirmBy   time.Time            `json:"confirm_by,omitzero"`
 	Expires     time.Time            `json:"expires,omitzero"`
@@ -86,11 +90,11 @@ func showTasks(cmd *cobra.Command, role gateway.Role, ack bool) error {
 			items = append(items, n)
 		}
 		lines = slices.DeleteFunc(lines, func(l taskLine) bool { // asked anew, or ended
-			return t.Event != envelope.EmergencyAccess && l.Event == envelope.ReviewRequested && l.About == t.About && l.Role == t.Role
+			return t.Event != envelope.EmergencyAccess && t.Event != envelope.Alert && l.Event == envelope.ReviewRequested && l.About == t.About && l.Role == t.Role
 		})
 		if t.Event != envelope.ReviewEnded {
 			lines = append(lines, taskLine{t.Event, t.About, t.Request, t.Stage, t.Type, t.Subject, t.Fields, t.Reason, t.Claimed, t.Claim,
-				t.Recipient, t.Role, t.Purpose, t.Discloser, t.Obligations, t.Diary, t.Due, t.ConfirmBy, t.Expires})
+				t.Recipient, t.Role, t.Purpose, t.Discloser, t.Obligations, t.Diary, t.User, t.Due, t.ConfirmBy, t.Expires})
 		}
 	}
 	err = output(cmd, lines, func(w io.Writer) {
@@ -117,6 +121,7 @@ func (l taskLine) print(w io.Writer) {
 		{"claimed", l.Claimed, len(l.Claimed) > 0},
 		{"a decision is recorded on, and would have to be claimed:", l.Claim, len(l.Claim) > 0},
 		{"obligations", l.Obligations, len(l.Obligations) > 0},
+		{"user", l.User, l.User != ""},
 		{"asked of", l.Discloser, l.Discloser != ""},
 		{"confirm by", l.ConfirmBy.Format(time.RFC3339), !l.ConfirmBy.IsZero()},
 		{"review by", l.Due.Format(time.RFC3339), !l.Due.IsZero()},
@@ -135,6 +140,8 @@ func (l taskLine) what() string {
 		return "answer"
 	case l.Event == envelope.EmergencyAccess:
 		return "break-glass " + l.Stage
+	case l.Event == envelope.Alert:
+		return "look into"
 	case !l.Due.IsZero():
 		return "review break-glass"
 	}

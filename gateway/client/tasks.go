@@ -35,7 +35,8 @@ type Task struct {
 	Obligations          []gateway.Obligation
 	Stage                string // of break-glass: "requested", "confirmed", "read"
 	Diary                string
-	Ended                string // of review-ended: "decided", "withdrawn"
+	Ended                string      // of review-ended: "decided", "withdrawn"
+	User                 gateway.Ref // of an alert to the user's own agency
 	// Due is when a review must be done, ConfirmBy when an unconfirmed
 	// break-glass ends, Expires when the message does; zero if there is none.
 	Due, ConfirmBy, Expires time.Time
@@ -51,7 +52,7 @@ func (t Task) IsGlassReview() bool {
 }
 
 // task is a task as events carry it: the claims of review-requested,
-// review-ended and emergency-access.
+// review-ended, emergency-access and alert.
 type task struct {
 	Type        gateway.MessageType  `json:"type"`
 	Subject     gateway.Ref          `json:"subject"`
@@ -68,6 +69,9 @@ type task struct {
 	Stage       string               `json:"stage"`
 	Diary       string               `json:"diary_no"`
 	Ended       string               `json:"ended"`
+	Obligation  gateway.Obligation   `json:"obligation"`
+	Code        string               `json:"code"`
+	User        gateway.Ref          `json:"user"`
 	Due         int64                `json:"due"`
 	ConfirmBy   int64                `json:"confirm_by"`
 	Expires     int64                `json:"expires"`
@@ -81,7 +85,7 @@ func (n Notice) Task() (t Task, ok bool, err error) {
 	switch n.Type {
 	case envelope.InfoRequested:
 		return t, true, t.asked(n.Claims)
-	case envelope.ReviewRequested, envelope.ReviewEnded, envelope.EmergencyAccess:
+	case envelope.ReviewRequested, envelope.ReviewEnded, envelope.EmergencyAccess, envelope.Alert:
 	default:
 		return Task{}, false, nil
 	}
@@ -93,6 +97,9 @@ func (n Notice) Task() (t Task, ok bool, err error) {
 	}
 	t.Type, t.Subject, t.Fields, t.Reason, t.Claimed, t.Claim = c.Type, c.Subject, c.Fields, c.Reason, c.Claimed, c.Claim
 	t.Role, t.Request, t.Obligations, t.Stage, t.Diary, t.Ended = c.Role, c.Request, c.Obligations, c.Stage, c.Diary, c.Ended
+	if t.User = c.User; n.Type == envelope.Alert {
+		t.Reason, t.Obligations = c.Code, []gateway.Obligation{c.Obligation}
+	}
 	t.Due, t.ConfirmBy, t.Expires = moment(c.Due), moment(c.ConfirmBy), moment(c.Expires)
 	for _, side := range []struct {
 		urn  string

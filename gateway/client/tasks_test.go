@@ -22,6 +22,7 @@ func TestTask(t *testing.T) {
 		want   error
 	}{
 		{"review", envelope.ReviewRequested, `{"type":"exit.transition","fields":["release_date"],"reason":"NO-DECISION","recipient":"urn:sluss:agency:municipality:0180","role":"municipality.exit_team_lead","obligations":["review_task"],"due":1795219200}`, true, nil},
+		{"alert", envelope.Alert, `{"obligation":"recall_notice","type":"exit.threat_assessment","recipient":"urn:sluss:agency:municipality:0180","role":"r.s"}`, true, nil},
 		{"end of one", envelope.ReviewEnded, `{"ended":"decided","recipient":"urn:sluss:agency:municipality:0180","role":"r.s"}`, true, nil},
 		{"break-glass", envelope.EmergencyAccess, `{"stage":"read","asker":"urn:sluss:agency:police","discloser":"urn:sluss:agency:municipality:0180"}`, true, nil},
 		{"proof of receipt", envelope.MessageReceived, `{}`, false, nil},
@@ -34,6 +35,9 @@ func TestTask(t *testing.T) {
 		task, ok, err := n.Task()
 		if ok != tt.asks || !errors.Is(err, tt.want) {
 			t.Errorf("%s: asks %v, %v; want %v, %v", tt.name, ok, err, tt.asks, tt.want)
+		}
+		if tt.event == envelope.Alert && (len(task.Obligations) != 1 || task.Obligations[0] != "recall_notice" || task.Role != "r.s") {
+			t.Errorf("%s: got %+v", tt.name, task)
 		}
 		if tt.name == "review" && (task.About != id || task.Recipient != "municipality:0180" || !task.Due.Equal(time.Unix(1795219200, 0)) || !task.Expires.IsZero()) {
 			t.Errorf("%s: got %+v", tt.name, task)
