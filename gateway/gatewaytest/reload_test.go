@@ -156,9 +156,7 @@ func TestRenewal(t *testing.T) {
 	}
 	s.verified(t)
 	db := s.database(t)
-	if got := kindsIn(t, db)[disclosure.PolicyActivated]; got != 2 {
-		t.Errorf("%d entries of an approval, want 2", got)
-	}
+	eventually(t, "entry of the second approval", func() bool { return kindsIn(t, db)[disclosure.PolicyActivated] == 2 })
 	if got := kindsIn(t, db)[disclosure.DirectoryChanged]; got < 2 {
 		t.Errorf("%d entries of the directory, want those of the renewal too", got)
 	}
