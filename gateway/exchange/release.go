@@ -73,23 +73,45 @@ func (r ruling) expect() []store.State {
 
 // fingerprint is equal for two rulings that say the same on the same grounds.
 // The first byte says whose task was opened for it, if any; a last one, if there
-// is one, who was alerted.
+// is one, who was alerted. Between them are digests of all that it says, of what
+// the recipient is told and of the task, so that nobody is told again where only
+// what is not for them has changed: a notice that says nothing new would say that.
 func (r ruling) fingerprint() []byte {
-	d := r.decision
-	b, err := json.Marshal([]any{d.Outcome(), d.Reason(), d.Allowed(), d.Withheld(), d.SuppressedCells(), d.Obligations(), d.Snapshot(), r.claim})
-	if err != nil {
-		return nil // equal to nothing that was stored
+	d, out := r.decision, []byte{r.tasked()}
+	for _, part := range []any{
+		[]any{d.Outcome(), d.Reason(), d.Allowed(), d.Withheld(), d.SuppressedCells(), d.Obligations(), d.Snapshot(), r.claim},
+		refused(r), r.left(),
+	} {
+		b, err := json.Marshal(part)
+		if err != nil {
+			return nil // equal to nothing that was stored
+		}
+		digest := gateway.DigestOf(b)
+		out = append(out, digest[:]...)
 	}
-	digest := gateway.DigestOf(b)
-	out := append([]byte{r.tasked()}, digest[:]...)
 	if a := r.alarmByte(); a != 0 {
 		out = append(out, a)
 	}
 	return out
 }
 
-// fingerprintLen is the length of a fingerprint that alerts nobody.
-const fingerprintLen = 1 + len(gateway.Digest{})
+// Where the digests of what the recipient is told and of the task begin in a
+// fingerprint, and the length of one that alerts nobody.
+const (
+	wordAt         = 1 + len(gateway.Digest{})
+	taskAt         = wordAt + len(gateway.Digest{})
+	fingerprintLen = taskAt + len(gateway.Digest{})
+)
+
+// sameWord reports whether two rulings tell the recipient the same.
+func sameWord(a, b []byte) bool {
+	return min(len(a), len(b)) >= fingerprintLen && bytes.Equal(a[wordAt:taskAt], b[wordAt:taskAt])
+}
+
+// sameTask reports whether two rulings leave the same task.
+func sameTask(a, b []byte) bool {
+	return min(len(a), len(b)) >= fingerprintLen && a[0] == b[0] && bytes.Equal(a[taskAt:fingerprintLen], b[taskAt:fingerprintLen])
+}
 
 // release decides on a message, commits what may leave with its entry and
 // returns it signed; a zero Release says that nothing may leave now. The

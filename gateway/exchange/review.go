@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"bytes"
 	"context"
 	"slices"
 
@@ -81,12 +80,18 @@ func (r ruling) desk(c envelope.Claims, whose byte) relay.Box {
 
 // task returns the notice of a review task, in the mailbox of whose it is.
 func (x *Exchange) task(h handout, r ruling) (store.Mail, error) {
-	claims, obligations := h.msg.Claims(), r.decision.Obligations()
-	t := review{Type: claims.Type, Subject: claims.Subject, Fields: []gateway.Field{}, Reason: r.decision.Reason(), Claimed: r.question.Claimed,
-		Claim: r.claim, Recipient: claims.Audience, Role: h.role, Expires: claims.Expires.Unix()}
+	claims, t := h.msg.Claims(), r.left()
+	t.Type, t.Subject, t.Recipient, t.Role, t.Expires = claims.Type, claims.Subject, claims.Audience, h.role, claims.Expires.Unix()
 	if h.answers != nil {
 		t.Request = claims.ReplyTo
 	}
+	return x.cfg.Mail.Notice(r.desk(claims, r.tasked()), envelope.ReviewRequested, claims.ID, t)
+}
+
+// left is what the ruling leaves for a person to decide: of a task, all but what
+// the message says.
+func (r ruling) left() review {
+	t := review{Fields: []gateway.Field{}, Reason: r.decision.Reason(), Claimed: r.question.Claimed, Claim: r.claim}
 	for _, w := range r.decision.Withheld() {
 		if !slices.Contains(curable, w.Reason) && len(t.Claim) == 0 || !r.asksFor(w.Field) {
 			continue
@@ -97,12 +102,12 @@ func (x *Exchange) task(h handout, r ruling) (store.Mail, error) {
 		}
 	}
 	t.Obligations = []gateway.Obligation{}
-	for _, o := range obligations {
+	for _, o := range r.decision.Obligations() {
 		if slices.Contains([]gateway.Obligation{byLegalOfficer, byDecider, ofWhatIsLeft, consultSecurity}, o) {
 			t.Obligations = append(t.Obligations, o)
 		}
 	}
-	return x.cfg.Mail.Notice(r.desk(claims, r.tasked()), envelope.ReviewRequested, claims.ID, t)
+	return t
 }
 
 // asksFor reports whether a field is among those asked for or put forward.
@@ -141,7 +146,7 @@ func (x *Exchange) toldBefore(ctx context.Context, w *store.Write, h handout, r 
 		return false, nil
 	}
 	if h.item != nil {
-		return bytes.Equal(h.item.Hold, r.fingerprint()), nil
+		return sameTask(h.item.Hold, r.fingerprint()), nil
 	}
 	releases := r.decision.Outcome().Releases()
 	rows, err := x.cfg.Store.MailOf(ctx, h.msg.Claims().Issuer, h.msg.Claims().ID)
@@ -151,7 +156,7 @@ func (x *Exchange) toldBefore(ctx context.Context, w *store.Write, h handout, r 
 	for _, row := range rows {
 		switch {
 		case row.Role != h.role:
-		case bytes.Equal(row.Hold, r.fingerprint()):
+		case sameTask(row.Hold, r.fingerprint()):
 			return true, nil
 		case row.State == store.Handed, releases && row.State == store.Held:
 		default:
@@ -192,7 +197,7 @@ func (x *Exchange) claimable(ctx context.Context, r *ruling) error {
 
 // tell returns the notices of a ruling: a task for the discloser and the end of
 // one, a word for the recipient that something is withheld, alerts, and break-glass
-// to all who must hear of it. A task that they were told of is not told again.
+// to all who must hear of it. A task or a word that they were told is not told again.
 // Nobody hears of a person who is not on record.
 func (x *Exchange) tell(h handout, r ruling, told bool) ([]store.Mail, error) {
 	claims, outcome := h.msg.Claims(), r.decision.Outcome()
@@ -204,7 +209,7 @@ func (x *Exchange) tell(h handout, r ruling, told bool) ([]store.Mail, error) {
 		out = append(out, m)
 		return err
 	}
-	if h.item != nil && !outcome.Releases() {
+	if h.item != nil && !outcome.Releases() && !(h.item.State == store.Held && sameWord(h.item.Hold, r.fingerprint())) {
 		if err := add(x.cfg.Mail.Notice(relay.Box{Agency: h.item.Agency, Role: h.role}, envelope.ReleaseRefused, claims.ID, refused(r))); err != nil {
 			return nil, err
 		}
