@@ -16,8 +16,9 @@ func policyNeverCommand() *cobra.Command {
 		Use:   "never [PACK]",
 		Short: "Prove what must never happen, over everything that can be asked",
 		Long: `Never proves the never-rules of PACK, a directory like policies/ (the default) or
-a bundle: PACK/never/*.rego, or those built in where it has none. A never-rule
-says of one release - a field, a recipient, a basis - that it must not happen.
+a bundle: PACK/never/*.rego, and those built in, which a draft can neither drop
+nor weaken unseen. A never-rule says of one release - a field, a recipient, a
+basis - that it must not happen.
 
 Each is held against every reachable input, not a sample. What is covered, how
 the inputs are factored for it and why nothing is lost is printed with --why.
@@ -76,6 +77,8 @@ func printNever(w io.Writer, report workbench.NeverReport, lang workbench.Langua
 	}
 	dropped := map[workbench.Language]string{workbench.Swedish: "inbyggd, men saknas bland utkastets regler",
 		workbench.English: "built in, but not among the rules of the draft"}
+	weaker := map[workbench.Language]string{workbench.Swedish: "utkastets egen regel med samma id håller; den inbyggda gör det inte",
+		workbench.English: "the draft's own rule of this id holds; the one built in does not"}
 	for _, r := range report.Rules {
 		title := r.Titles.EN
 		if lang == workbench.Swedish {
@@ -88,6 +91,9 @@ func printNever(w io.Writer, report workbench.NeverReport, lang workbench.Langua
 				sentence = c.SV
 			}
 			fmt.Fprintf(w, "        %s\n", sentence)
+			if r.BuiltIn {
+				fmt.Fprintf(w, "        %s\n", weaker[lang])
+			}
 			if !c.Confirmed {
 				fmt.Fprintln(w, "        not confirmed: the gateway did not give this answer; the rule is not proven either")
 			}

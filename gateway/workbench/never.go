@@ -1,10 +1,13 @@
 package workbench
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"sluss/gateway"
@@ -37,6 +40,10 @@ type NeverResult struct {
 	Breaches int             `json:"breaches,omitempty"`
 	Counter  *Counterexample `json:"counterexample,omitempty"`
 
+	// BuiltIn says that the pack's own rule of this id holds, but not the one
+	// built in, of which the rest then speaks.
+	BuiltIn bool `json:"built_in,omitempty"`
+
 	rule *policy.Rule
 }
 
@@ -62,8 +69,9 @@ func (r NeverReport) Failed() int {
 }
 
 // Never proves the never-rules of a pack over every reachable input: those in
-// its directory never/, or those built in where it has none (a bundle). A rule
-// that does not hold comes with a counterexample.
+// its directory never/, and those built in. A rule that does not hold comes with
+// a counterexample. Under one id both must hold: a draft cannot make weaker what
+// must never happen.
 func Never(ctx context.Context, pack *Pack) (NeverReport, error) {
 	s, err := NewSpace(ctx, pack)
 	if err != nil {
@@ -79,35 +87,81 @@ func (s *Space) Never(ctx context.Context) (NeverReport, error) {
 	if err != nil {
 		return NeverReport{}, fmt.Errorf("%w: %w", ErrPack, err)
 	}
-	report := NeverReport{}
-	if report.Dropped, err = s.dropped(ctx, rules); err != nil {
+	builtIn, err := s.policy.Nevers(ctx, policies.FS)
+	if err != nil {
+		return NeverReport{}, fmt.Errorf("%w: the never-rules built in do not fit its tables: %w", ErrPack, err)
+	}
+	report := NeverReport{Dropped: dropped(builtIn, rules)}
+	if report.Rules, err = s.proveAll(ctx, rules); err != nil {
 		return NeverReport{}, err
 	}
-	for _, r := range rules {
-		n := &never{Space: s, rule: r, memo: map[string]*table{}, result: NeverResult{ID: r.ID, Statute: r.Statute, Titles: r.Titles, rule: r}}
-		if err := n.prove(ctx); err != nil {
+	if !sameNevers(neverTree(s.pack), policies.FS) {
+		asBuilt, err := s.proveAll(ctx, builtIn)
+		if err != nil {
 			return NeverReport{}, err
 		}
-		report.Rules = append(report.Rules, n.result)
+		report.Rules = stricter(report.Rules, asBuilt)
 	}
 	report.Covered, report.Inputs = s.Covered, s.Inputs()
 	report.Seconds = (s.took + time.Since(start)).Seconds()
 	return report, nil
 }
 
-// dropped lists the never-rules built in that are not among others.
-func (s *Space) dropped(ctx context.Context, rules []*policy.Rule) ([]string, error) {
-	builtIn, err := s.policy.Nevers(ctx, policies.FS)
-	if err != nil {
-		return nil, fmt.Errorf("%w: the never-rules built in do not fit its tables: %w", ErrPack, err)
+// proveAll holds rules against everything that leaves.
+func (s *Space) proveAll(ctx context.Context, rules []*policy.Rule) ([]NeverResult, error) {
+	var out []NeverResult
+	for _, r := range rules {
+		n := &never{Space: s, rule: r, memo: map[string]*table{}, result: NeverResult{ID: r.ID, Statute: r.Statute, Titles: r.Titles, rule: r}}
+		if err := n.prove(ctx); err != nil {
+			return nil, err
+		}
+		out = append(out, n.result)
 	}
+	return out, nil
+}
+
+// dropped lists the never-rules built in that are not among others.
+func dropped(builtIn, rules []*policy.Rule) []string {
 	var out []string
 	for _, b := range builtIn {
 		if !slices.ContainsFunc(rules, func(r *policy.Rule) bool { return r.ID == b.ID }) {
 			out = append(out, b.ID)
 		}
 	}
-	return out, nil
+	return out
+}
+
+// stricter puts what became of a rule as built in, where that does not hold, in
+// the place of what became of the rule of the same id that does.
+func stricter(own, asBuilt []NeverResult) []NeverResult {
+	for _, b := range asBuilt {
+		i := slices.IndexFunc(own, func(r NeverResult) bool { return r.ID == b.ID })
+		if i >= 0 && own[i].Proven && !b.Proven {
+			own[i], own[i].BuiltIn = b, true
+		}
+	}
+	return own
+}
+
+// sameNevers reports whether two trees hold the same files of never-rules.
+func sameNevers(a, b fs.FS) bool {
+	one, two := neverFiles(a), neverFiles(b)
+	return one != nil && two != nil && maps.EqualFunc(one, two, bytes.Equal)
+}
+
+// neverFiles reads the never-rules of a tree, nil if one cannot be read.
+func neverFiles(tree fs.FS) map[string][]byte {
+	names, err := fs.Glob(tree, "never/*.rego")
+	out := map[string][]byte{}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.rego") {
+			continue
+		}
+		if out[name], err = fs.ReadFile(tree, name); err != nil {
+			return nil
+		}
+	}
+	return out
 }
 
 // neverTree returns where the never-rules of a pack stand.
@@ -181,7 +235,7 @@ func (n *never) row(ctx context.Context, g *group, at assignment, r *row) error 
 	if err != nil || t.never() {
 		return err
 	}
-	for c := range r.when {
+	for _, c := range slices.Sorted(maps.Keys(r.when)) { // the same counterexample each time
 		a := slices.Clone(at)
 		g.decode(a, g.facts, c)
 		breaking := n.breaking(g, t, a)

@@ -176,6 +176,43 @@ func TestNeverDropped(t *testing.T) {
 	}
 }
 
+// TestNeverWeakened holds that a draft cannot make a never-rule weaker under its
+// id: what is built in must hold as well.
+func TestNeverWeakened(t *testing.T) {
+	tree := changed(t)
+	raw, err := policies.FS.ReadFile("never/never.rego")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const before = "\tinput.basis.consent\n"
+	if bytes.Count(raw, []byte(before)) == 0 {
+		t.Fatalf("never.rego does not hold %q", before)
+	}
+	tree["never/never.rego"] = &fstest.MapFile{Data: bytes.ReplaceAll(raw, []byte(before), []byte(before+"\tnot input.basis.consent\n"))}
+	s, err := space()
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := lawAsItStands(t).Policy.VariantOf("OSL-12-2", func(p *policy.Provision) { p.Opens = append(p.Opens, "18:1") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err = s.With(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+	s = s.In(tree)
+	breaks(t, s, "NEVER-CONSENT-CHAPTER-18")
+	report, err := s.Never(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range report.Rules {
+		if !r.Proven && !r.BuiltIn {
+			t.Errorf("%s: the draft's own rule does not hold", r.ID)
+		}
+	}
+}
+
 func lawAsItStands(t *testing.T) *workbench.Pack {
 	t.Helper()
 	p, err := workbench.Read(context.Background(), policies.FS)
