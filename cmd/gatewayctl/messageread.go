@@ -37,7 +37,8 @@ holds personal data.
 
 With --out each message is kept as FILE, sealed as it came; message open reads
 it. Something that does not verify is not shown, is named on standard error and
-makes the exit code 1.`,
+makes the exit code 1. So does an acknowledgement that the gateway refuses as
+malformed: it is said no more and kept in the state directory.`,
 		Example: `  gatewayctl message poll --config client.json --role municipality.social_worker --wait 0s
   gatewayctl message poll --config client.json --role municipality.social_worker --out inbox --ack --json`,
 		Args: operands(cobra.NoArgs),
@@ -58,6 +59,7 @@ type polled struct {
 	Messages []opened      `json:"messages"`
 	Notices  []notice      `json:"notices"`
 	Refused  []refusedItem `json:"refused"`
+	Unheard  []refusedItem `json:"unheard,omitempty"`
 	More     bool          `json:"more"`
 }
 
@@ -100,18 +102,33 @@ func pollMessages(cmd *cobra.Command, f pollFlags) error {
 	for _, r := range b.Refused {
 		p.Refused = append(p.Refused, refusedItem{r.ID, r.Err.Error()})
 	}
+	for _, u := range b.Unheard {
+		p.Unheard = append(p.Unheard, refusedItem{u.ID, u.Err.Error()})
+	}
 	if err := output(cmd, p, p.print); err != nil {
 		return err
 	}
 	if f.ack && len(items) > 0 {
-		if err := c.Ack(cmd.Context(), gateway.Role(f.role), items...); err != nil {
+		if err := c.Ack(cmd.Context(), gateway.Role(f.role), items...); errors.Is(err, client.ErrUnheard) {
+			return err
+		} else if err != nil {
 			return fmt.Errorf("acknowledging; it is noted and said again at the next poll: %w", err)
 		}
 	}
 	if len(b.Refused) > 0 {
 		return fmt.Errorf("%d of what came did not verify and is not shown: %w", len(b.Refused), b.Refused[0].Err)
 	}
-	return nil
+	return unheard(b)
+}
+
+// unheard names the acknowledgements that were set aside since the last poll. The
+// client reports each once, so every command that polls says so.
+func unheard(b client.Batch) error {
+	var err error
+	for _, u := range b.Unheard {
+		err = errors.Join(err, u.Err)
+	}
+	return err
 }
 
 func (p polled) print(w io.Writer) {

@@ -106,9 +106,9 @@ func showTasks(cmd *cobra.Command, role gateway.Role, ack bool) error {
 		}
 	})
 	if err != nil || !ack || len(items) == 0 {
-		return err
+		return errors.Join(err, unheard(b))
 	}
-	return c.Ack(cmd.Context(), role, items...)
+	return errors.Join(c.Ack(cmd.Context(), role, items...), unheard(b))
 }
 
 func (l taskLine) print(w io.Writer) {
@@ -181,10 +181,10 @@ the outcome, and it stands in the log.`,
 			for _, n := range b.Notices {
 				t, ok, err := n.Task()
 				if err == nil && ok && t.About == id && t.IsGlassReview() {
-					return c.Ack(cmd.Context(), gateway.Role(role), client.Reviewed{Notice: n, Role: gateway.Role(role), By: by, Outcome: outcome})
+					return errors.Join(c.Ack(cmd.Context(), gateway.Role(role), client.Reviewed{Notice: n, Role: gateway.Role(role), By: by, Outcome: outcome}), unheard(b))
 				}
 			}
-			return fmt.Errorf("no review of %s waits for %s", id, role)
+			return errors.Join(fmt.Errorf("no review of %s waits for %s", id, role), unheard(b))
 		},
 	}
 	cmd.Flags().StringVar(&role, "role", "agency.legal_officer", "role whose mailbox it is")

@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,6 +16,9 @@ type heldDeliveries struct {
 	Deliveries map[string]heldDelivery             `json:"deliveries"`
 	Requests   map[gateway.MessageID]heldRequest   `json:"requests"`
 	Words      map[gateway.Role]map[string]pending `json:"words"` // still to be said, by role and id
+
+	// Aside is what the gateway refuses to hear, by role and id.
+	Aside map[gateway.Role]map[string]heldUnheard `json:"aside,omitempty"`
 }
 
 // heldDelivery is a delivery id that was seen.
@@ -76,6 +80,11 @@ func (h heldDeliveries) first(id string, digest gateway.Digest, now time.Time) (
 			return time.Time{}, errKnown
 		}
 	}
+	for _, aside := range h.Aside {
+		if _, refused := aside[id]; refused {
+			return time.Time{}, errKnown // stored here, though the gateway does not take it
+		}
+	}
 	return d.First, nil
 }
 
@@ -95,6 +104,9 @@ func (c *Client) change(f func(*heldDeliveries) error) error {
 		if held.Words == nil {
 			held.Words = map[gateway.Role]map[string]pending{}
 		}
+		if held.Aside == nil {
+			held.Aside = map[gateway.Role]map[string]heldUnheard{}
+		}
 		if err := f(&held); err != nil {
 			return err
 		}
@@ -108,6 +120,9 @@ func (c *Client) change(f func(*heldDeliveries) error) error {
 			if now.After(r.Until) {
 				delete(held.Requests, id)
 			}
+		}
+		for _, aside := range held.Aside {
+			maps.DeleteFunc(aside, func(_ string, a heldUnheard) bool { return now.After(a.Since.Add(unheardKept)) })
 		}
 		return c.state.write(deliveriesFile, held)
 	})
@@ -154,6 +169,7 @@ func (c *Client) promise(w *world, role gateway.Role, items []Item) error {
 		for id, word := range words {
 			if _, ok := h.Words[role][id]; !ok && !h.Deliveries[id].Done {
 				h.Words[role][id] = word
+				delete(h.Aside[role], id)
 			}
 		}
 		return nil

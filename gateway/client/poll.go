@@ -36,6 +36,9 @@ type Batch struct {
 	// again; given to Ack they are reported to the gateway as unusable and come
 	// no more.
 	Refused []Refused
+	// Unheard are acknowledgements that the gateway refuses as malformed. Each is
+	// reported once, and said no more; see [Client.Unheard].
+	Unheard []Unheard
 	More    bool // there is more to collect
 }
 
@@ -83,14 +86,20 @@ func (c *Client) Poll(ctx context.Context, role gateway.Role, o PollOptions) (Ba
 	if err != nil {
 		return Batch{}, err
 	}
-	return c.batch(ctx, role, answer)
+	b, err := c.batch(ctx, role, answer)
+	if err != nil {
+		return Batch{}, err
+	}
+	b.Unheard, err = c.untold(role)
+	return b, err
 }
 
 // Ack tells the gateway that the items are stored at the agency; they come no
 // more. For each message it sends the agency's signed word on to the sender:
 // message-received, or sealed-content-invalid with the names of the fields that
 // were unusable. What is said is on the disk before it is sent, and said again
-// at the next poll if the gateway did not hear it.
+// at the next poll if the gateway did not hear it. What it refuses as malformed is
+// set aside and reported once as [ErrUnheard], here or in [Batch.Unheard].
 func (c *Client) Ack(ctx context.Context, role gateway.Role, items ...Item) error {
 	w, err := c.ready(ctx)
 	if err != nil {
@@ -100,7 +109,13 @@ func (c *Client) Ack(ctx context.Context, role gateway.Role, items ...Item) erro
 		return err
 	}
 	none := 0
-	_, err = c.poll(ctx, pollRequest{Role: role, MaxEvents: &none, ReturnImmediately: true}, 0)
+	if _, err = c.poll(ctx, pollRequest{Role: role, MaxEvents: &none, ReturnImmediately: true}, 0); err != nil {
+		return err
+	}
+	aside, err := c.untold(role)
+	for _, u := range aside {
+		err = errors.Join(err, u.Err)
+	}
 	return err
 }
 
@@ -111,30 +126,14 @@ func (c *Client) poll(ctx context.Context, q pollRequest, wait time.Duration) (p
 		return pollAnswer{}, err
 	}
 	answer, err := c.say(ctx, q, words, wait)
-	if p, ok := errors.AsType[*Problem](err); ok && p.Code == gateway.CodeUnknownDelivery && len(words) > 0 {
-		// One of the deliveries is not known there any more, and the gateway
-		// does not say which: each is said alone, so that it holds up no other.
+	p, ok := errors.AsType[*Problem](err)
+	if ok && (p.Code == gateway.CodeUnknownDelivery || p.Code == gateway.CodeMalformedRequest) && len(words) > 0 {
 		if err := c.sayEach(ctx, q.Role, words); err != nil {
 			return pollAnswer{}, err
 		}
 		return c.say(ctx, q, nil, wait)
 	}
 	return answer, err
-}
-
-func (c *Client) sayEach(ctx context.Context, role gateway.Role, words map[string]pending) error {
-	none := 0
-	for id, word := range words {
-		one := map[string]pending{id: word}
-		_, err := c.say(ctx, pollRequest{Role: role, MaxEvents: &none, ReturnImmediately: true}, one, 0)
-		if p, ok := errors.AsType[*Problem](err); ok && p.Code == gateway.CodeUnknownDelivery {
-			err = c.said(one)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // say sends one poll with the given words; an answer means that they were
