@@ -8,7 +8,7 @@ GO    ?= go
 COUNT ?= 200
 SEED  ?= 1
 FUZZ  ?= 30s
-RACED := ./gateway/store/... ./gateway/disclosure/... ./gateway/relay/... ./gateway/exchange/... ./gateway/policy/...
+RACED := ./gateway/store/... ./gateway/disclosure/... ./gateway/relay/... ./gateway/exchange/...
 
 .PHONY: all demo run test lint unit race rego crash fuzz interop bench clean
 
@@ -36,6 +36,7 @@ unit:
 
 race:
 	$(GO) test -race $(RACED)
+	$(GO) test -race -run AtOnce ./gateway/policy
 
 rego:
 	$(GO) tool opa test policies/data policies/provisions
