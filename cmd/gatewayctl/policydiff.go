@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,12 @@ leaves on other bases, or on the same in another order, has its basis changed.
 A field that leaves although less is asked for it (no name, no recorded decision)
 is opened too.
 
-Exit 1 if something opened, 0 if nothing did.`,
+Told apart is what changes no release but what must come before one: that a basis
+need not be claimed, what a decision must state, whose consent is asked for, and
+the tables that say what facts are made of. Those may open something that is not
+shown. The never-rules built in are proven of B; one that does not hold is shown.
+
+Exit 1 if something opened or may have, or a never-rule does not hold; 0 if not.`,
 		Example: `  gatewayctl policy diff policies draft/
   gatewayctl policy diff --lang sv active.json draft.json`,
 		Args: operands(cobra.ExactArgs(2)),
@@ -42,8 +48,12 @@ Exit 1 if something opened, 0 if nothing did.`,
 				return err
 			}
 			err = output(cmd, d, func(w io.Writer) { d.Print(w, l) })
-			if err == nil && d.Opens() {
-				err = errors.New("something opened")
+			switch {
+			case err != nil:
+			case len(d.Broken) > 0:
+				err = fmt.Errorf("%d never-rules do not hold of %s", len(d.Broken), args[1])
+			case d.Opens():
+				err = errors.New("something opened, or may have")
 			}
 			return err
 		},

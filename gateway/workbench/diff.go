@@ -3,6 +3,7 @@ package workbench
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -25,12 +26,16 @@ type AccessDiff struct {
 	A       string         `json:"a"` // snapshots
 	B       string         `json:"b"`
 	Changes []AccessChange `json:"changes"`
-	Seconds float64        `json:"seconds"`
+	Asks    []AskChange    `json:"asks"`
+	// Broken are the never-rules built in that do not hold of B.
+	Broken  []NeverResult `json:"broken"`
+	Seconds float64       `json:"seconds"`
 }
 
-// Opens reports whether something can leave by B that could not by A.
+// Opens reports whether something can leave by B that could not by A, or may.
 func (d AccessDiff) Opens() bool {
-	return slices.ContainsFunc(d.Changes, func(c AccessChange) bool { return c.Kind == Opened || c.Wider })
+	return slices.ContainsFunc(d.Asks, func(a AskChange) bool { return a.Wider }) ||
+		slices.ContainsFunc(d.Changes, func(c AccessChange) bool { return c.Kind == Opened || c.Wider })
 }
 
 // AccessChange is one thing that is different: who, what, from whom, under which
@@ -61,7 +66,7 @@ type AccessChange struct {
 func Diff(ctx context.Context, a, b *Pack) (AccessDiff, error) {
 	start := time.Now()
 	if a.Snapshot.Digest() == b.Snapshot.Digest() {
-		return AccessDiff{A: a.Snapshot.Digest().String(), B: b.Snapshot.Digest().String(), Changes: []AccessChange{}}, nil
+		return newDiff(a, b), nil
 	}
 	sa, err := NewSpace(ctx, a)
 	if err != nil {
@@ -72,51 +77,88 @@ func Diff(ctx context.Context, a, b *Pack) (AccessDiff, error) {
 		return AccessDiff{}, fmt.Errorf("the second pack: %w", err)
 	}
 	d, err := sa.Diff(ctx, sb)
+	if err != nil {
+		return AccessDiff{}, err
+	}
+	d.Broken, err = sb.broken(ctx)
 	d.Seconds = time.Since(start).Seconds()
 	return d, err
 }
 
+func newDiff(a, b *Pack) AccessDiff {
+	return AccessDiff{A: a.Snapshot.Digest().String(), B: b.Snapshot.Digest().String(), Changes: []AccessChange{}, Asks: []AskChange{},
+		Broken: []NeverResult{}}
+}
+
 // Diff compares what the law of s releases with what that of b does.
 func (s *Space) Diff(ctx context.Context, b *Space) (AccessDiff, error) {
-	d := AccessDiff{A: s.pack.Snapshot.Digest().String(), B: b.pack.Snapshot.Digest().String(), Changes: []AccessChange{}}
-	sides := [2]map[string]side{s.sides(), b.sides()}
-	labels := map[string]bool{}
-	for _, side := range sides {
-		for label := range side {
-			labels[label] = true
-		}
-	}
+	d := newDiff(s.pack, b.pack)
+	sides := [2]map[string]sideList{s.sides(), b.sides()}
+	labels := slices.AppendSeq(slices.Collect(maps.Keys(sides[0])), maps.Keys(sides[1]))
+	slices.Sort(labels)
 	known, all := map[[2]*group][]pointChange{}, newChanges(s, b)
-	for label := range labels {
+	for _, label := range slices.Compact(labels) {
 		if err := ctx.Err(); err != nil {
 			return d, err
 		}
-		one, two := sides[0][label], sides[1][label]
-		pair := [2]*group{one.group, two.group}
-		found, ok := known[pair]
-		if !ok {
-			var err error
-			if found, err = comparePair(pair); err != nil {
-				return d, err
+		for _, asked := range asking(sides[0][label], sides[1][label]) {
+			one, two := sides[0][label].asked(asked), sides[1][label].asked(asked)
+			pair := [2]*group{one.group, two.group}
+			found, ok := known[pair]
+			if !ok {
+				var err error
+				if found, err = comparePair(pair); err != nil {
+					return d, err
+				}
+				known[pair] = found
 			}
-			known[pair] = found
+			all.add(one, two, found)
 		}
-		all.add(one, two, found)
 	}
-	d.Changes = all.list()
+	d.Changes, d.Asks = all.list(), asks(s, b)
 	return d, nil
 }
 
 // side is a context of one of the two.
 type side struct {
 	*group
-	at assignment
+	at  assignment
+	how how
+}
+
+// how says in which way a request asks. A space leaves out the ways in which
+// nothing more can leave than in another, as long as no rule looks at them.
+type how struct{ byDefault, reason bool }
+
+// sideList is the contexts that differ only in how is asked.
+type sideList []side
+
+// asking lists the ways of asking that either of two looks at, each once.
+func asking(lists ...sideList) []how {
+	var out []how
+	for _, s := range slices.Concat(lists...) {
+		if !slices.Contains(out, s.how) {
+			out = append(out, s.how)
+		}
+	}
+	return out
+}
+
+// asked returns the context of a way of asking, or of the one that it was left
+// out for.
+func (l sideList) asked(h how) side {
+	for _, stands := range []how{h, {true, h.reason}, {h.byDefault, true}, {true, true}} {
+		if i := slices.IndexFunc(l, func(s side) bool { return s.how == stands }); i >= 0 {
+			return l[i]
+		}
+	}
+	return side{}
 }
 
 // sides lists the contexts of a space by what they say, whatever numbers their
 // values have in it.
-func (s *Space) sides() map[string]side {
-	out := map[string]side{}
+func (s *Space) sides() map[string]sideList {
+	out := map[string]sideList{}
 	for _, g := range s.groups {
 		for _, at := range g.contexts {
 			label := ""
@@ -125,7 +167,7 @@ func (s *Space) sides() map[string]side {
 					label += fmt.Sprint(s.value(at, path), "\x00")
 				}
 			}
-			out[label] = side{g, at}
+			out[label] = append(out[label], side{g, at, how{s.value(at, "default") == true, s.value(at, "reason") == true}})
 		}
 	}
 	return out
@@ -187,7 +229,8 @@ func comparePair(pair [2]*group) ([]pointChange, error) {
 		}
 	}
 	var out []pointChange
-	for key, c := range changes {
+	for _, key := range slices.Sorted(maps.Keys(changes)) {
+		c := changes[key]
 		c.terms = minimal(points, func(n int) bool { return at[key][n] })
 		out = append(out, c)
 	}

@@ -2,6 +2,7 @@ package workbench
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -86,7 +87,8 @@ func common(pair [2]*group) ([]term, error) {
 // product returns all combinations of values.
 func product(domains map[string][]any) ([]term, error) {
 	points := []term{{}}
-	for path, values := range domains {
+	for _, path := range slices.Sorted(maps.Keys(domains)) {
+		values := domains[path]
 		if len(points)*len(values) > maxFacts {
 			return nil, fmt.Errorf("%w: the two differ in too many stages at once to be compared", ErrSpace)
 		}

@@ -77,3 +77,74 @@ func TestDiff(t *testing.T) {
 		})
 	}
 }
+
+// TestDiffAsks wants to be told of what changes no release that is compared, and
+// opens all the same.
+func TestDiffAsks(t *testing.T) {
+	s, err := space()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := lawAsItStands(t)
+	tests := []struct {
+		id, what string
+		change   func(*policy.Provision)
+		opens    bool
+	}{
+		{"OSL-12-2", "third_party", func(p *policy.Provision) { p.ThirdParty = "" }, true},
+		{"SoL-15-9", "claim_needed", func(p *policy.Provision) { p.ClaimNeeded = false }, true},
+		{"OSL-12-2", "claim_needed", func(p *policy.Provision) { p.ClaimNeeded = true }, false},
+		{"OSL-10-18C", "decision", func(p *policy.Provision) { p.Decision.Facts = nil }, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.id+" "+tt.what, func(t *testing.T) {
+			v, err := base.Policy.VariantOf(tt.id, tt.change)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := s.With(t.Context(), v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := s.Diff(t.Context(), other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(d.Asks) != 1 || d.Asks[0].Provision != tt.id || d.Asks[0].What != tt.what || d.Opens() != tt.opens {
+				t.Errorf("asks %+v, opens %t", d.Asks, d.Opens())
+			}
+		})
+	}
+}
+
+// TestDiffByDefault opens something only where the default set is asked for,
+// which a comparison must not lose among the requests that name fields; and
+// changes a table that says what facts are made of.
+func TestDiffByDefault(t *testing.T) {
+	s, err := space()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const consentable = "\tdata.catalogue.purposes[input.purpose].consentable\n}\n"
+	p, err := workbench.Read(t.Context(), changed(t,
+		edit{"provisions/consent_and_self.rego", consentable,
+			"\tby_default\n}\n\nby_default if data.catalogue.purposes[input.purpose].consentable\n\nby_default if input.default\n"},
+		edit{"data/limits.json", `"max_months": 12`, `"max_months": 24`}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := workbench.NewSpace(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := s.Diff(t.Context(), other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(d.Changes, func(c workbench.AccessChange) bool { return c.Kind == workbench.Opened && c.Basis == "OSL-12-2" }) {
+		t.Errorf("%d changes, none of which opens anything on consent", len(d.Changes))
+	}
+	if len(d.Asks) != 1 || d.Asks[0].File != "data/limits.json" {
+		t.Errorf("asks %+v, want the limits", d.Asks)
+	}
+}

@@ -183,6 +183,8 @@ func (d AccessDiff) Print(w io.Writer, lang Language) {
 	for _, head := range heads {
 		fmt.Fprintf(w, "%s\n        %s\n", head, strings.Join(under[head], "\n        "))
 	}
+	d.printAsks(w, lang)
+	d.printBroken(w, lang)
 	fmt.Fprintf(w, lang.pick("%d öppnade, %d stängda, %d med annan grund; %.1f s\n", "%d opened, %d closed, %d basis changed; %.1f s\n"),
 		count[Opened], count[Closed], count[BasisChanged], d.Seconds)
 }

@@ -107,6 +107,16 @@ func (s *Space) Never(ctx context.Context) (NeverReport, error) {
 	return report, nil
 }
 
+// broken returns the never-rules built in that do not hold.
+func (s *Space) broken(ctx context.Context) ([]NeverResult, error) {
+	rules, err := s.policy.Nevers(ctx, policies.FS)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the never-rules built in do not fit its tables: %w", ErrPack, err)
+	}
+	all, err := s.proveAll(ctx, rules)
+	return slices.DeleteFunc(all, func(r NeverResult) bool { return r.Proven }), err
+}
+
 // proveAll holds rules against everything that leaves.
 func (s *Space) proveAll(ctx context.Context, rules []*policy.Rule) ([]NeverResult, error) {
 	var out []NeverResult
