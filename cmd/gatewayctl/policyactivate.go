@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -9,7 +10,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -226,26 +226,66 @@ gateway would run has none: digest says why and exits with 1.`,
 
 // holds refuses a law that does not hold, as a child process finds: a draft is
 // not opened beside an officer's key, nor read before it is known to be harmless.
-func (s *signing) holds(cmd *cobra.Command, pack string) error {
-	o, err := s.child(cmd, io.Discard, "policy", "digest", pack)
+// It returns the digest of what was found to hold, which must be that of what is
+// read next: files may change in between.
+func (s *signing) holds(cmd *cobra.Command, pack string) (digest string, err error) {
+	var said bytes.Buffer
+	o, err := s.child(cmd, &said, "policy", "digest", pack)
 	if err == nil && o.Message != "" {
 		err = fmt.Errorf("not to be signed: %s", o.Message)
 	}
-	return err
+	return strings.TrimSpace(said.String()), err
 }
 
-// effect shows what a law opens and closes, where there is one to compare with.
-func (s *signing) effect(cmd *cobra.Command, pack string) error {
+// errMoved says that somebody writes where an officer reads.
+var errMoved = errors.New("it changed while it was looked at; try again on files that nobody else writes to")
+
+// read reads the content of a pack that holds, and just that content.
+func (s *signing) read(cmd *cobra.Command, pack string) (snapshot.Snapshot, error) {
+	digest, err := s.holds(cmd, pack)
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+	found, err := readPack(pack)
+	if err == nil && found.Digest().String() != digest {
+		err = fmt.Errorf("%s: %w", pack, errMoved)
+	}
+	return found, err
+}
+
+// effect shows what a law opens and closes, where there is one to compare with,
+// and what of that must never happen. It looks at a copy of what is signed, not
+// at the files that it came from.
+func (s *signing) effect(cmd *cobra.Command, next snapshot.Snapshot) error {
+	if asJSON, _ := cmd.Flags().GetBool("json"); asJSON || !s.diff {
+		return nil
+	}
 	before, err := s.currentFile()
-	asJSON, _ := cmd.Flags().GetBool("json")
-	if err != nil || before == "" || asJSON || !s.diff || !has(cmd.Parent(), "diff") {
+	if err != nil {
 		return err
+	}
+	raw, err := snapshot.Pack(next, nil).Encode()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "gatewayctl-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	signed := filepath.Join(dir, "law.json")
+	if err := os.WriteFile(signed, raw, 0o600); err != nil {
+		return err
+	}
+	look := []string{"policy", "diff", before, signed}
+	if before == "" {
+		look = []string{"policy", "never", signed}
 	}
 	fmt.Fprintln(cmd.OutOrStdout())
 	// That something opens is not refused here: it is what officers are asked.
-	o, err := s.child(cmd, cmd.OutOrStdout(), "policy", "diff", before, pack)
+	o, err := s.child(cmd, cmd.OutOrStdout(), look...)
 	if o.Message != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", o.Message)
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: %s\n", strings.ReplaceAll(o.Message, signed, "what is signed"))
 	}
 	return err
 }
@@ -253,9 +293,4 @@ func (s *signing) effect(cmd *cobra.Command, pack string) error {
 // child does something with a draft in a process of its own.
 func (s *signing) child(cmd *cobra.Command, out io.Writer, args ...string) (workbench.Outcome, error) {
 	return workbench.Child{Name: "gatewayctl", Args: args, Stdout: out, Stderr: cmd.ErrOrStderr()}.Run(cmd.Context())
-}
-
-// has reports whether there is a command below c.
-func has(c *cobra.Command, name string) bool {
-	return slices.ContainsFunc(c.Commands(), func(below *cobra.Command) bool { return below.Name() == name })
 }

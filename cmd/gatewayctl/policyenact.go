@@ -33,7 +33,7 @@ func (s *signing) flags(cmd *cobra.Command, out string) {
 	s.lawPlace.flags(cmd, true)
 	cmd.Flags().StringVar(&s.key, "key", "", "the officer's key: a `file` or URI; without it nothing is signed, only shown")
 	cmd.Flags().StringVar(&s.out, "out", "", out)
-	cmd.Flags().BoolVar(&s.diff, "diff", true, "show what it opens and closes, as policy diff does (not known over HTTPS)")
+	cmd.Flags().BoolVar(&s.diff, "diff", true, "show what it opens and closes and what must never happen, as policy diff does (over HTTPS: as policy never does)")
 }
 
 func (s *signing) times(cmd *cobra.Command) {
@@ -131,15 +131,12 @@ func (s *signing) propose(cmd *cobra.Command, pack string) error {
 	if err := s.find(cmd.Context()); err != nil {
 		return err
 	}
-	if err := s.holds(cmd, pack); err != nil {
-		return err
-	}
-	next, err := readPack(pack)
+	next, err := s.read(cmd, pack)
 	if err != nil {
 		return err
 	}
 	approval := s.Successor(s.active, next.Digest(), from, until)
-	if err := s.show(cmd, approval, next, pack); err != nil {
+	if err := s.show(cmd, approval, next); err != nil {
 		return err
 	}
 	if s.key == "" {
@@ -208,7 +205,7 @@ type shown struct {
 
 // show prints what is to be signed: the approval, the files that change, and
 // what the draft changes for people.
-func (s *signing) show(cmd *cobra.Command, a envelope.Approval, next snapshot.Snapshot, pack string) error {
+func (s *signing) show(cmd *cobra.Command, a envelope.Approval, next snapshot.Snapshot) error {
 	v := shown{Gateway: string(a.Gateway), Seq: a.Seq, Snapshot: next.Digest().String(), From: a.NotBefore.UTC(), Expires: a.Expires.UTC(),
 		WithholdAll: a.WithholdAll, Changes: []workbench.Change{}}
 	if !a.Previous.IsZero() {
@@ -220,7 +217,7 @@ func (s *signing) show(cmd *cobra.Command, a envelope.Approval, next snapshot.Sn
 	if err := output(cmd, v, v.text); err != nil {
 		return err
 	}
-	return s.effect(cmd, pack)
+	return s.effect(cmd, next)
 }
 
 func (v shown) text(w io.Writer) {
@@ -276,14 +273,13 @@ func (s *signing) second(cmd *cobra.Command, file, pack string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.holds(cmd, file); err != nil {
+	if digest, err := s.holds(cmd, file); err != nil {
 		return err
+	} else if digest != p.Snapshot.Digest().String() {
+		return fmt.Errorf("%s: %w", file, errMoved)
 	}
 	if pack != "" {
-		if err := s.holds(cmd, pack); err != nil {
-			return err
-		}
-		own, err := readPack(pack)
+		own, err := s.read(cmd, pack)
 		if err != nil {
 			return err
 		}
@@ -291,7 +287,7 @@ func (s *signing) second(cmd *cobra.Command, file, pack string) error {
 			return fmt.Errorf("%w: the proposal's law is %s, that of %s is %s", workbench.ErrOther, p.Snapshot.Digest(), pack, own.Digest())
 		}
 	}
-	if err := s.show(cmd, p.Approval, p.Snapshot, file); err != nil {
+	if err := s.show(cmd, p.Approval, p.Snapshot); err != nil {
 		return err
 	}
 	if s.key == "" {
