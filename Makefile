@@ -10,7 +10,7 @@ SEED  ?= 1
 FUZZ  ?= 30s
 RACED := ./gateway/store/... ./gateway/disclosure/... ./gateway/relay/... ./gateway/exchange/...
 
-.PHONY: all demo run test lint unit race rego crash fuzz interop bench clean
+.PHONY: all demo run test lint unit race rego law crash fuzz interop bench clean
 
 all: bin/gateway
 
@@ -23,7 +23,7 @@ demo: all
 run: all
 	bin/gatewayctl demo --keep
 
-test: lint unit race rego demo
+test: lint unit race rego law demo
 
 lint:
 	@test -z "$$(gofmt -l cmd gateway policies certs)" || { gofmt -l cmd gateway policies certs; exit 1; }
@@ -39,7 +39,12 @@ race:
 	$(GO) test -race -run AtOnce ./gateway/policy
 
 rego:
-	$(GO) tool opa test policies/data policies/provisions
+	$(GO) tool opa test policies/data policies/provisions policies/never
+
+law: all
+	bin/gatewayctl policy lint policies
+	bin/gatewayctl policy test policies
+	bin/gatewayctl policy never policies
 
 crash: all
 	bin/gatewayctl crash --count $(COUNT) --seed $(SEED)
