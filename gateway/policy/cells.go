@@ -26,13 +26,13 @@ type tableCell struct {
 	Dims    map[string]string `json:"dims"`
 	Covers  []string          `json:"covers"`   // the municipalities counted
 	TotalOf []string          `json:"total_of"` // the cells it sums
-	N       *int64            `json:"n"`
+	N       *count            `json:"n"`
 }
 
 // AmountBasis says what sums of money are made of.
 type amountBasis struct {
-	Cases        int64   `json:"cases"`
-	Payees       int64   `json:"payees"`
+	Cases        count   `json:"cases"`
+	Payees       count   `json:"payees"`
 	LargestShare float64 `json:"largest_share"`
 }
 
@@ -118,7 +118,7 @@ func (g *guard) tooFine() bool {
 // last rule takes away no longer carries its municipality.
 func (g *guard) blank() {
 	for _, c := range g.report.Cells {
-		g.blanked[c.ID] = c.N == nil || *c.N > 0 && *c.N < g.limits.MinCell || *c.N == 0 && g.absenceTells(c)
+		g.blanked[c.ID] = c.N == nil || *c.N > 0 && int64(*c.N) < g.limits.MinCell || *c.N == 0 && g.absenceTells(c)
 	}
 	for before := -1; before != g.count(); {
 		before = g.count()
@@ -150,7 +150,7 @@ func (g *guard) absenceTells(c tableCell) bool {
 func (g *guard) blankMunicipalities() {
 	carried := map[string]bool{}
 	for _, c := range g.report.Cells {
-		if len(c.Dims) == 1 && !g.blanked[c.ID] && *c.N >= g.limits.MinMunicipalityTotal {
+		if len(c.Dims) == 1 && !g.blanked[c.ID] && int64(*c.N) >= g.limits.MinMunicipalityTotal {
 			carried[c.Dims["geography"]] = true
 		}
 	}
@@ -204,7 +204,7 @@ func (g *guard) blankedParts(total tableCell) int {
 // the total where there is none.
 func (g *guard) smallestPart(total tableCell, cells map[string]tableCell) string {
 	smallest := total.ID
-	var least int64
+	var least count
 	for _, part := range total.TotalOf {
 		c := cells[part]
 		if !g.blanked[part] && *c.N >= 1 && (smallest == total.ID || *c.N < least) {
@@ -226,7 +226,7 @@ func (g *guard) differs(earlier *report) bool {
 				!properSubset(a.Covers, b.Covers) && !properSubset(b.Covers, a.Covers) {
 				continue
 			}
-			if d := max(*a.N-*b.N, *b.N-*a.N); d > 0 && d < g.limits.DifferenceBelow {
+			if d := max(*a.N-*b.N, *b.N-*a.N); d > 0 && int64(d) < g.limits.DifferenceBelow {
 				return true
 			}
 		}
@@ -254,5 +254,5 @@ func properSubset(a, b []string) bool {
 // not shown.
 func (g *guard) moneyShown() bool {
 	b := g.report.AmountBasis
-	return b != nil && b.Cases >= g.limits.MinCases && b.Payees >= g.limits.MinPayees && b.LargestShare <= g.limits.MaxShare
+	return b != nil && int64(b.Cases) >= g.limits.MinCases && int64(b.Payees) >= g.limits.MinPayees && b.LargestShare <= g.limits.MaxShare
 }

@@ -103,6 +103,14 @@ func TestGuard(t *testing.T) {
 		{"a cell without an id", func(tab object) { cell(tab, 1)["id"] = "" }, nil, refused},
 		{"a negative count", func(tab object) { cell(tab, 1)["n"] = -1 }, nil, refused},
 		{"a count that is no number", func(tab object) { cell(tab, 1)["n"] = "CANARY" }, nil, refused},
+		{"a whole number with a fraction of nought", func(tab object) { cell(tab, 1)["n"] = json.Number("4.0") }, nil, shown("w", "x")},
+		{"a whole number with an exponent", func(tab object) { cell(tab, 1)["n"] = json.Number("1.2e1") }, nil, shown()},
+		{"a half", func(tab object) { cell(tab, 1)["n"] = 12.5 }, nil, refused},
+		{"a small fraction", func(tab object) { cell(tab, 1)["n"] = json.Number("12.00000000000000000001") }, nil, refused},
+		{"a count beyond 64 bits", func(tab object) { cell(tab, 1)["n"] = json.Number("1e19") }, nil, refused},
+		{"an exponent without end", func(tab object) { cell(tab, 1)["n"] = json.Number("1e999999999") }, nil, refused},
+		{"a count as a word", func(tab object) { cell(tab, 1)["n"] = "12" }, nil, refused},
+		{"cases with a fraction of nought", amount("cases", json.Number("3.0")), nil, shown()},
 		{"a total of what is not there", func(tab object) { cell(tab, 0)["total_of"] = []string{"z"} }, nil, refused},
 		{"a total of a cell twice", func(tab object) { cell(tab, 0)["total_of"] = []string{"w", "w"} }, nil, refused},
 		{"a total of itself", func(tab object) { cell(tab, 0)["total_of"] = []string{"t"} }, nil, refused},
@@ -138,7 +146,7 @@ func FuzzGuard(f *testing.F) {
 		var tab struct {
 			Cells []struct {
 				ID      string   `json:"id"`
-				N       *int64   `json:"n"`
+				N       *float64 `json:"n"`
 				TotalOf []string `json:"total_of"`
 			} `json:"cells"`
 		}
@@ -156,7 +164,7 @@ func FuzzGuard(f *testing.F) {
 		}
 		for _, c := range tab.Cells {
 			if !hidden[c.ID] && *c.N > 0 && *c.N < 5 {
-				t.Errorf("cell %q shows %d", c.ID, *c.N)
+				t.Errorf("cell %q shows %v", c.ID, *c.N)
 			}
 			parts := map[string]bool{}
 			for _, part := range c.TotalOf {
