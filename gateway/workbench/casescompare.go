@@ -51,7 +51,7 @@ func fieldMismatches(want fixtures.Expect, d policy.Decision) []Mismatch {
 		}
 	}
 	for _, f := range want.Allowed {
-		expected[f] = "allowed on " + string(want.Basis[f])
+		expected[f] = "allowed on " + cmp.Or(string(want.Basis[f]), "(the case names no basis)")
 	}
 	for f, reason := range want.Withheld {
 		expected[f] = strings.TrimPrefix(expected[f]+" and withheld ("+string(reason)+")", " and ")
