@@ -147,6 +147,15 @@ func TestRecallNotice(t *testing.T) {
 				want = []string{"recall_notice " + string(sent.ID)}
 			}
 			m.alerts("sender", m.alerted(m.police, coordinator, true), want...)
+			// Nothing leaves for another reason now, and the sender knows already.
+			before := m.kinds()[disclosure.Withheld]
+			m.state(m.town, socialWorker, "exit.case_state", map[gateway.Field]any{
+				"state": "closed", "parties": []gateway.AgencyID{town, police}, "responsible_municipality": town})
+			m.poll()
+			m.alerts("for another reason", m.alerted(m.police, coordinator, true))
+			if decided := m.kinds()[disclosure.Withheld] > before; decided == psw {
+				t.Errorf("decided anew: %v", decided)
+			}
 			m.holds()
 		})
 	}
