@@ -24,8 +24,9 @@ const (
 )
 
 // grant gives a request for break-glass its time, by this gateway's clock, or
-// none. A first request has the time from now on, unless an earlier one that
-// nobody confirmed bars it; a confirmation has that of the request it names, if
+// none. A first request has the time from now on, unless an earlier one of the
+// user that nobody confirmed bars it; after an unconfirmed one of a colleague
+// about the person it has it only when confirmed. A confirmation has that of the request it names, if
 // the two go together. Without a time the policy answers EMERGENCY, and nothing
 // about the person has been looked at.
 //
@@ -40,8 +41,8 @@ func (x *Exchange) grant(ctx context.Context, a envelope.Access, q *facts.Questi
 		return nil, err
 	}
 	if id := a.Emergency.Confirms; id == "" {
-		if !past.Bars(a.User, a.Subject, now) {
-			q.Emergency.RequestedAt = now
+		if !past.Bars(a.User, now) {
+			q.Emergency.RequestedAt, q.Emergency.Chained = now, past.Chains(a.Subject, now)
 		}
 	} else if first, open := past.First(id); open && seconds(a, first) {
 		q.Emergency.RequestedAt = first.At
@@ -71,7 +72,7 @@ func (x *Exchange) noteEmergency(ctx context.Context, w *store.Write, e1 *disclo
 		return nil
 	}
 	n := facts.Note{ID: a.ID, Kind: facts.NoteEmergency, At: r.now, Agency: a.Agency, Role: a.Role, User: a.User, Subject: a.Subject, Type: a.Type,
-		Discloser: a.Discloser, Fields: a.Fields, Request: a.ID, Opened: r.now, Token: token}
+		Discloser: a.Discloser, Fields: a.Fields, Request: a.ID, Opened: r.now, Chained: e.Chained, Token: token}
 	if confirms := a.Emergency.Confirms; confirms != "" {
 		if conflicted(r) {
 			return nil

@@ -221,6 +221,9 @@ func (r request) emergencyFacts(f *Facts) {
 	if f.Confirmed {
 		minutes = limits.Minutes
 	}
+	if e.Chained && e.Request != "" && !f.Confirmed { // it may be asked, and confirmed, but not yet read
+		return
+	}
 	since := r.now.Sub(e.RequestedAt)
 	f.WindowOpen = !e.RequestedAt.IsZero() && since >= 0 && since < time.Duration(minutes)*time.Minute
 }

@@ -42,7 +42,10 @@ type Note struct {
 	Fields    []string          `json:"fields,omitempty"`
 	Request   gateway.MessageID `json:"request,omitempty"`
 	Opened    time.Time         `json:"opened,omitzero"` // when the first request was taken in
-	Token     string            `json:"token,omitempty"`
+	// Chained says that an earlier request of the agency about the person was
+	// not confirmed: on this one nobody reads before a second person confirms.
+	Chained bool   `json:"chained,omitempty"`
+	Token   string `json:"token,omitempty"`
 }
 
 // state names the row that a note belongs to. Those of break-glass lie under the
@@ -130,7 +133,7 @@ func (q *Question) recall(notes []Note) {
 			q.ReadElsewhere = q.ReadElsewhere || n.Role != q.Actor.Role
 		case e == nil || e.Request == "" || n.Request != e.Request || n.Subject != q.Subject || n.Agency != q.Actor.Agency:
 		case n.Kind == NoteEmergency && n.User == q.Actor.User && n.Role == q.Actor.Role:
-			e.RequestedAt = n.At
+			e.RequestedAt, e.Chained = n.At, n.Chained
 		case n.Kind == NoteConfirmed && n.User != q.Actor.User:
 			e.ConfirmedBy = n.User
 		}
@@ -188,9 +191,21 @@ func (e Emergencies) confirmed(id gateway.MessageID) bool {
 }
 
 // Bars reports whether an earlier request that nobody has confirmed keeps the
-// user from another, or the whole agency from another about the same person.
-func (e Emergencies) Bars(user, subject gateway.Ref, now time.Time) bool {
+// user from another.
+func (e Emergencies) Bars(user gateway.Ref, now time.Time) bool {
+	return e.unconfirmed(now, func(n Note) bool { return n.User == user })
+}
+
+// Chains reports whether the agency has an earlier request about the person
+// that nobody has confirmed. A colleague may ask again, for a life may hang on
+// it; but what is asked for is not read before a second person confirms, or two
+// who take turns would need nobody.
+func (e Emergencies) Chains(subject gateway.Ref, now time.Time) bool {
+	return e.unconfirmed(now, func(n Note) bool { return n.Subject == subject })
+}
+
+func (e Emergencies) unconfirmed(now time.Time, is func(Note) bool) bool {
 	return slices.ContainsFunc(e.notes, func(n Note) bool {
-		return n.Kind == NoteEmergency && (n.User == user || n.Subject == subject) && now.Sub(n.At) < e.barred && !e.confirmed(n.ID)
+		return n.Kind == NoteEmergency && is(n) && now.Sub(n.At) < e.barred && !e.confirmed(n.ID)
 	})
 }

@@ -103,18 +103,20 @@ func TestEmergencies(t *testing.T) {
 		after         time.Duration
 		agency        gateway.AgencyID
 		user, subject gateway.Ref
-		want          bool
+		bars, chains  bool
 	}{
-		{"the user", time.Minute, police, user, ref(21), true},
-		{"the user, after midnight", 20 * time.Minute, police, user, ref(21), true},
-		{"another about the person", 23*time.Hour + 59*time.Minute, police, ref(22), person, true},
-		{"a day later", 24 * time.Hour, police, user, person, false},
-		{"another about another", time.Minute, police, ref(22), ref(21), false},
-		{"another agency", time.Minute, townA, user, person, false},
+		{"the user", time.Minute, police, user, ref(21), true, false},
+		{"the user, after midnight", 20 * time.Minute, police, user, ref(21), true, false},
+		{"the user about the person", time.Minute, police, user, person, true, true},
+		{"another about the person", 23*time.Hour + 59*time.Minute, police, ref(22), person, false, true},
+		{"a day later", 24 * time.Hour, police, user, person, false, false},
+		{"another about another", time.Minute, police, ref(22), ref(21), false, false},
+		{"another agency", time.Minute, townA, user, person, false, false},
 	} {
 		e, err := b.reg.Emergencies(t.Context(), tt.agency, opened.Add(tt.after))
-		if err != nil || e.Bars(tt.user, tt.subject, opened.Add(tt.after)) != tt.want || len(e.Versions()) != 2 {
-			t.Errorf("%s: %v, barred %v, want %v", tt.name, err, !tt.want, tt.want)
+		bars, chains := e.Bars(tt.user, opened.Add(tt.after)), e.Chains(tt.subject, opened.Add(tt.after))
+		if err != nil || bars != tt.bars || chains != tt.chains || len(e.Versions()) != 2 {
+			t.Errorf("%s: %v, bars %v, want %v; chains %v, want %v", tt.name, err, bars, tt.bars, chains, tt.chains)
 		}
 	}
 	e, err := b.reg.Emergencies(t.Context(), police, opened.Add(20*time.Minute))
@@ -124,7 +126,7 @@ func TestEmergencies(t *testing.T) {
 	glass.Kind, glass.User, glass.Request = facts.NoteConfirmed, ref(22), first
 	b.noted(glass)
 	e, err = b.reg.Emergencies(t.Context(), police, opened.Add(20*time.Minute))
-	if _, open := e.First(first); err != nil || open || e.Bars(user, person, opened.Add(20*time.Minute)) {
+	if _, open := e.First(first); err != nil || open || e.Bars(user, opened.Add(20*time.Minute)) || e.Chains(person, opened.Add(20*time.Minute)) {
 		t.Errorf("confirmed: %v, still open %v", err, open)
 	}
 }

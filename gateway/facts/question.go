@@ -70,12 +70,13 @@ type Emergency struct {
 	Reauthenticated bool
 	Operation       string
 	// Request names the request that was taken in on the day TakenIn; what the
-	// gateway noted of it then fills RequestedAt and ConfirmedBy. Without one
+	// gateway noted of it then fills the rest. Without one
 	// they are as the caller says.
 	Request     gateway.MessageID
 	TakenIn     time.Time
 	RequestedAt time.Time   // by the gateway's clock; zero if it was never granted
 	ConfirmedBy gateway.Ref // the second person; "" while nobody has confirmed
+	Chained     bool        // see [Note]
 }
 
 // Message types, roles and bases that facts are about.
