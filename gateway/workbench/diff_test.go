@@ -15,7 +15,6 @@ func TestDiff(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := lawAsItStands(t)
 	ceiling := func(role, class, cell string) []edit {
 		return []edit{{"data/ceilings.json", `"exceptions": [`, `"exceptions": [{"role": "` + role + `", "class": "` + class + `", "cell": "` + cell + `"},`}}
 	}
@@ -42,19 +41,7 @@ func TestDiff(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			change := tt.change
-			if change == nil {
-				change = func(*policy.Provision) {}
-			}
-			v, err := base.Policy.Variant(changed(t, tt.edits...), tt.id, change)
-			if err != nil {
-				t.Fatal(err)
-			}
-			other, err := s.With(t.Context(), v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			d, err := s.Diff(t.Context(), other)
+			d, err := s.Diff(t.Context(), variant(t, s, tt.edits, tt.id, tt.change))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -85,7 +72,6 @@ func TestDiffAsks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := lawAsItStands(t)
 	tests := []struct {
 		id, what string
 		change   func(*policy.Provision)
@@ -98,15 +84,7 @@ func TestDiffAsks(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.id+" "+tt.what, func(t *testing.T) {
-			v, err := base.Policy.VariantOf(tt.id, tt.change)
-			if err != nil {
-				t.Fatal(err)
-			}
-			other, err := s.With(t.Context(), v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			d, err := s.Diff(t.Context(), other)
+			d, err := s.Diff(t.Context(), variant(t, s, nil, tt.id, tt.change))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -129,7 +129,16 @@ func (g glossary) condition(c policy.Condition, l Language) string {
 	if len(c.Any) > 0 {
 		return g.named(c, l)
 	}
-	return c.Text
+	return cmp.Or(l.of(lookedUp[c.Text]), c.Text)
+}
+
+// lookedUp puts conditions that look something up in the catalogue into words,
+// by their text; one that is not here is shown as it is written.
+var lookedUp = map[string]said{
+	"data.catalogue.purposes[input.purpose].consentable":                 {"ändamålet är ett som ett samtycke får nämna", "the purpose is one that a consent may name"},
+	"not data.catalogue.roles[input.actor.role].purposes[input.purpose]": {"ändamålet hör inte till mottagarens roll", "the purpose is not in the recipient's role"},
+	"belongs(input.actor)":     {"mottagarens roll finns vid dess slag av myndighet", "the recipient's role is one of its kind of agency"},
+	"belongs(input.discloser)": {"den utlämnandes roll finns vid dess slag av myndighet", "the discloser's role is one of its kind of agency"},
 }
 
 // named puts a named condition into words by what it is made of.

@@ -66,6 +66,24 @@ func changed(t *testing.T, edits ...edit) fstest.MapFS {
 	return tree
 }
 
+// variant returns the space of the law with a few words of its tables and the
+// METADATA of one provision changed; change may be nil.
+func variant(t *testing.T, s *workbench.Space, edits []edit, id string, change func(*policy.Provision)) *workbench.Space {
+	t.Helper()
+	if change == nil {
+		change = func(*policy.Provision) {}
+	}
+	v, err := lawAsItStands(t).Policy.Variant(changed(t, edits...), id, change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := s.With(t.Context(), v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return other
+}
+
 // breaks wants a never-rule broken, with a question that the gateway's own code
 // answers so.
 func breaks(t *testing.T, s *workbench.Space, rule string) {
@@ -114,7 +132,6 @@ func TestNeverCatchesTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	base := lawAsItStands(t)
 	opens := func(rules ...gateway.Rule) func(*policy.Provision) {
 		return func(p *policy.Provision) { p.Opens = append(p.Opens, rules...) }
 	}
@@ -138,19 +155,7 @@ func TestNeverCatchesTables(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
-			change := tt.change
-			if change == nil {
-				change = func(*policy.Provision) {}
-			}
-			v, err := base.Policy.Variant(changed(t, tt.edits...), tt.id, change)
-			if err != nil {
-				t.Fatal(err)
-			}
-			other, err := s.With(t.Context(), v)
-			if err != nil {
-				t.Fatal(err)
-			}
-			breaks(t, other, tt.rule)
+			breaks(t, variant(t, s, tt.edits, tt.id, tt.change), tt.rule)
 		})
 	}
 }
@@ -193,14 +198,7 @@ func TestNeverWeakened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := lawAsItStands(t).Policy.VariantOf("OSL-12-2", func(p *policy.Provision) { p.Opens = append(p.Opens, "18:1") })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s, err = s.With(t.Context(), v); err != nil {
-		t.Fatal(err)
-	}
-	s = s.In(tree)
+	s = variant(t, s, nil, "OSL-12-2", func(p *policy.Provision) { p.Opens = append(p.Opens, "18:1") }).In(tree)
 	breaks(t, s, "NEVER-CONSENT-CHAPTER-18")
 	report, err := s.Never(t.Context())
 	if err != nil {
