@@ -240,3 +240,32 @@ func TestAlertCaseOwner(t *testing.T) {
 	}
 	m.holds()
 }
+
+// TestBarredGuardian: a guardian who is barred is answered like one who is
+// nobody's guardian, and the mailbox hears nothing of it.
+func TestBarredGuardian(t *testing.T) {
+	t.Parallel()
+	m := newMatter(t)
+	guardian, barred := m.member("guardian", "exit"), gateway.NewRef()
+	m.state(m.town, socialWorker, "exit.person_attributes", map[gateway.Field]any{"birth_date": day(-3650),
+		"guardians": []any{map[string]any{"guardian": barred, "blocked": true}}})
+	token, err := m.town.Seal(t.Context(), client.Draft{Type: "exit.joint_plan", From: socialWorker, To: "guardian", ToRoles: []gateway.Role{"subject.guardian"},
+		Purpose: "SUBJECT_ACCESS", Case: m.ref, Subject: m.person, BasisClaimed: []gateway.Basis{"OSL-12-3"}, Fields: []string{"default"},
+		Values: values(t, map[gateway.Field]any{"plan_id": gateway.NewRef(), "version": 1, "status": "active", "lead_agency": town,
+			"goals": []string{"CANARY"}, "next_review_date": day(10), "measures": []any{}, "crisis_contacts": []any{}})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := must(t, first(m.town.Send(t.Context(), token)), nil)
+	for name, user := range map[string]gateway.Ref{"barred": barred, "nobody's guardian": gateway.NewRef()} {
+		ask := client.Official{Role: "subject.guardian", User: user, Unit: "u1", Purpose: "SUBJECT_ACCESS", Type: "exit.joint_plan", Subject: m.person,
+			Fields: []string{"default"}, BasisClaimed: []gateway.Basis{"OSL-12-3"}}
+		if _, err := guardian.Read(t.Context(), sent.ID, ask); code(err) != gateway.CodeNoRecord {
+			t.Errorf("%s: got %v, want %s", name, err, gateway.CodeNoRecord)
+		}
+	}
+	if got := hear(guardian, "subject.guardian"); len(got) > 0 {
+		t.Errorf("the mailbox hears %v", got)
+	}
+	m.holds()
+}

@@ -209,7 +209,7 @@ func (x *Exchange) tell(h handout, r ruling, told bool) ([]store.Mail, error) {
 		out = append(out, m)
 		return err
 	}
-	if h.item != nil && !outcome.Releases() && !(h.item.State == store.Held && sameWord(h.item.Hold, r.fingerprint())) {
+	if h.item != nil && !outcome.Releases() && !neutral(r.decision) && !(h.item.State == store.Held && sameWord(h.item.Hold, r.fingerprint())) {
 		if err := add(x.cfg.Mail.Notice(relay.Box{Agency: h.item.Agency, Role: h.role}, envelope.ReleaseRefused, claims.ID, refused(r))); err != nil {
 			return nil, err
 		}
@@ -282,16 +282,23 @@ func shownReason(d policy.Decision) gateway.Reason {
 	return ""
 }
 
+// neutral reports whether who asks is answered as about a person who is not on
+// record: also a guardian who is barred, who must not learn that (domain,
+// Section 16.7).
+func neutral(d policy.Decision) bool {
+	return d.Outcome() == gateway.NoRecord || slices.Contains(d.Obligations(), "neutral_answer")
+}
+
 // refusal words an outcome without data for an official.
 func (r ruling) refusal() error {
 	d, claim := r.decision, ""
+	if neutral(d) {
+		return gateway.Refuse(gateway.CodeNoRecord, "there is nothing to release", nil)
+	}
 	for _, b := range r.mayClaim() {
 		claim += "; a decision is recorded on " + string(b) + ", which the request would have to claim"
 	}
-	switch d.Outcome() {
-	case gateway.NoRecord:
-		return gateway.Refuse(gateway.CodeNoRecord, "there is nothing to release", nil)
-	case gateway.Review:
+	if d.Outcome() == gateway.Review {
 		return gateway.Refuse(gateway.CodeReview, "a person at the disclosing agency has to decide; a task was sent there"+claim, nil)
 	}
 	detail := "nothing is released"
