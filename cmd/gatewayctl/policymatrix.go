@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -77,6 +78,12 @@ func (f *matrixFlags) run(cmd *cobra.Command, place string) error {
 // filter turns the flags into names that the pack has.
 func (f *matrixFlags) filter(p *workbench.Pack) (workbench.MatrixFilter, error) {
 	out := workbench.MatrixFilter{Purpose: gateway.Purpose(f.purpose), From: f.from}
+	switch {
+	case f.purpose != "" && !slices.Contains(p.Policy.Purposes(), out.Purpose):
+		return out, usageError{fmt.Errorf("no purpose %q", f.purpose)}
+	case f.from != "" && !slices.Contains(p.Policy.Roles(), gateway.Role(f.from)) && !slices.Contains(p.Policy.Kinds(), gateway.Kind(f.from)):
+		return out, usageError{fmt.Errorf("no role or kind of agency %q", f.from)}
+	}
 	if f.typ == "" {
 		return out, nil
 	}
