@@ -38,7 +38,7 @@ const provision = `package provisions
 # description: A basis for the test.
 # custom:
 #   {id: TEST-1, statute: OSL 10 kap. 99 §, titles: {sv: Prov, en: Test}, way: automatic, claim_needed: true,
-#   opens: ["26:1"], reach: {classes: [CAS], fields: [phone]}}
+#   opens: ["26:1"], reach: {classes: [CAS], fields: [phone]}, sv: {description: En grund för provet.}}
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "PROTECTION"
 	input.facts.on_record
@@ -67,6 +67,8 @@ func TestLanguage(t *testing.T) {
 		{"no description", replace("# description: A basis for the test.\n", ""), policy.ErrProvision},
 		{"no statute", replace("statute: OSL 10 kap. 99 §, ", ""), policy.ErrProvision},
 		{"no Swedish title", replace("sv: Prov, ", ""), policy.ErrProvision},
+		{"no Swedish description", replace(", sv: {description: En grund för provet.}", ""), policy.ErrProvision},
+		{"a lawyer's point in English alone", replace("way: automatic,", "way: automatic, lawyer: whether,"), policy.ErrProvision},
 		{"no id", replace("id: TEST-1, ", ""), policy.ErrProvision},
 		{"id of another", replace("TEST-1", "OSL-12-2"), policy.ErrProvision},
 		{"no way", replace("way: automatic, ", ""), policy.ErrProvision},
@@ -171,7 +173,7 @@ func TestRegister(t *testing.T) {
 			t.Errorf("%s is there twice", pr.ID)
 		}
 		ids[pr.ID] = true
-		if pr.Statute == "" || pr.Titles.SV == "" || pr.Titles.EN == "" || pr.Description == "" {
+		if pr.Statute == "" || pr.Titles.SV == "" || pr.Titles.EN == "" || pr.Description == "" || pr.SV.Description == "" {
 			t.Errorf("%s lacks a statute, a title or a description", pr.ID)
 		}
 	}

@@ -49,6 +49,7 @@ type Provision struct {
 	Statute string        `json:"statute"`
 	Titles  Titles        `json:"titles"`
 	Lawyer  string        `json:"lawyer"` // the point that a lawyer must confirm
+	SV      Swedish       `json:"sv"`     // what Description and Lawyer say, in Swedish
 
 	// Of a legal basis.
 	Way           Way            `json:"way"`
@@ -86,6 +87,13 @@ type Provision struct {
 type Titles struct {
 	SV string `json:"sv"`
 	EN string `json:"en"`
+}
+
+// Swedish is what legal officers read of a provision in Swedish. The English
+// texts are the description that OPA knows and the custom "lawyer".
+type Swedish struct {
+	Description string `json:"description"`
+	Lawyer      string `json:"lawyer"` // there if there is one in English
 }
 
 // Reach says which fields a provision is about. A basis that lists classes or
@@ -173,6 +181,10 @@ func (p *Provision) missing() string {
 		return "titles"
 	case strings.TrimSpace(p.Description) == "":
 		return "description"
+	case strings.TrimSpace(p.SV.Description) == "":
+		return "description in Swedish (sv)"
+	case (strings.TrimSpace(p.Lawyer) == "") != (strings.TrimSpace(p.SV.Lawyer) == ""):
+		return "lawyer in both languages"
 	}
 	switch p.Set {
 	case setGrant:

@@ -75,7 +75,7 @@ func member(doc map[string]any, path string) any {
 // TestRulesRefuse holds that what no truth table can be made of is an error and
 // not a table that is wrong.
 func TestRulesRefuse(t *testing.T) {
-	const metadata = "package provisions\n\n# METADATA\n# description: d\n# custom: {id: NEW, statute: s, titles: {sv: t, en: t}, stage: 1, step: 1, code: BLK-LOC, outcome: DENY}\n"
+	const metadata = "package provisions\n\n# METADATA\n# description: d\n# custom: {id: NEW, statute: s, titles: {sv: t, en: t}, stage: 1, step: 1, code: BLK-LOC, outcome: DENY, sv: {description: d}}\n"
 	tests := []struct{ name, rule string }{
 		{"consents", `stop contains rego.metadata.rule().custom.id if input.consent.PAD == "in_force"`},
 		{"cells", `stop contains rego.metadata.rule().custom.id if input.table.blanked[0]`},

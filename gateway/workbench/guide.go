@@ -266,11 +266,11 @@ func (g *guide) basis(p *policy.Provision) Section {
 	s := Section{ID: anchor("basis", string(p.Basis)), Title: p.ID + ": " + g.l.pick(p.Titles.SV, p.Titles.EN)}
 	s.Lines = []Line{
 		g.line("Lagrum", "Statute", p.Statute),
-		g.line("Prövning", "Test", p.Description),
+		g.line("Prövning", "Test", g.l.pick(p.SV.Description, p.Description)),
 		g.line("Öppnar", "Way", g.words.word("ways", string(p.Way), g.l)),
 		g.line("Måste åberopas", "Must be claimed", g.yes(p.ClaimNeeded)),
 		g.line("Bara mot myndigheter", "Authorities only", g.yes(p.AuthorityOnly)),
-		{g.l.pick("Öppnar sekretessen i", "Opens"), g.refs("rule", codes(p.Opens)...)},
+		{g.l.pick("Öppnar sekretessen i", "Opens"), g.opens(p.Opens)},
 		g.line("Når", "Reach", g.reach(p.Reach)),
 	}
 	if p.Decision != nil {
@@ -287,9 +287,17 @@ func (g *guide) basis(p *policy.Provision) Section {
 	}
 	s.Lines = append(s.Lines, g.line("Används i flödena", "Used in the flows", cmp.Or(strings.Join(flows, ", "), "–")))
 	if p.Lawyer != "" {
-		s.Lines = append(s.Lines, g.line("En jurist måste bekräfta", "A lawyer must confirm", p.Lawyer))
+		s.Lines = append(s.Lines, g.line("En jurist måste bekräfta", "A lawyer must confirm", g.l.pick(p.SV.Lawyer, p.Lawyer)))
 	}
 	return s
+}
+
+// opens refers to the secrecy rules that a basis opens.
+func (g *guide) opens(list []gateway.Rule) []Span {
+	if len(list) == 0 {
+		return text(g.l.pick("ingenting", "nothing"))
+	}
+	return g.refs("rule", codes(list)...)
 }
 
 // recorded says what a recorded decision must hold.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sluss/gateway"
+	"sluss/gateway/catalogue"
 	"sluss/gateway/facts"
 	"sluss/gateway/policy"
 )
@@ -58,7 +59,7 @@ func (g *guide) provisions(less func(a, b *policy.Provision) int, sets ...string
 	var out []Section
 	for _, p := range list {
 		s := Section{ID: anchor("provision", p.ID), Title: p.ID + ": " + g.l.pick(p.Titles.SV, p.Titles.EN), Lines: []Line{
-			g.line("Lagrum", "Statute", p.Statute), g.line("Innebär", "Means", p.Description)}}
+			g.line("Lagrum", "Statute", p.Statute), g.line("Innebär", "Means", g.l.pick(p.SV.Description, p.Description))}}
 		if p.Outcome != "" {
 			s.Lines = append(s.Lines, g.line("Annars", "Otherwise", g.words.coded("outcomes", string(p.Outcome), g.l)))
 		}
@@ -113,7 +114,7 @@ func (g *guide) obligations() Chapter {
 	t := Table{Head: []string{g.l.pick("Kod", "Code"), g.l.pick("Betyder", "Means"), g.l.pick("När", "When"), g.l.pick("Stöd", "Statute")}}
 	for _, p := range g.Policy.Provisions() {
 		if p.Set == "obligation" {
-			t.Rows = append(t.Rows, [][]Span{text(p.Code), text(g.words.word("obligations", p.Code, g.l)), text(p.Description), text(p.Statute)})
+			t.Rows = append(t.Rows, [][]Span{text(p.Code), text(g.words.word("obligations", p.Code, g.l)), text(g.l.pick(p.SV.Description, p.Description)), text(p.Statute)})
 		}
 	}
 	c.Sections = []Section{{ID: "obligation-codes", Title: g.l.pick("Koder", "Codes"), Tables: []Table{t}}}
@@ -123,14 +124,16 @@ func (g *guide) obligations() Chapter {
 // types lists every message type with its fields.
 func (g *guide) types() Chapter {
 	c := Chapter{ID: "types", Title: g.l.pick("Meddelandetyperna och deras fält", "Message types with their fields")}
-	for _, m := range g.Catalogue.Types() {
-		s := Section{ID: anchor("type", string(m.Name)), Title: m.Code + " " + string(m.Name) + ": " + m.Title}
+	types := slices.Clone(g.Catalogue.Types())
+	slices.SortStableFunc(types, func(a, b *catalogue.Type) int { return cmp.Compare(typeOrder(a.Code), typeOrder(b.Code)) })
+	for _, m := range types {
+		s := Section{ID: anchor("type", string(m.Name)), Title: m.Code + " " + string(m.Name) + ": " + g.title(m.Title)}
 		if len(c.Sections) > 0 && c.Sections[len(c.Sections)-1].ID == s.ID {
 			s.ID += fmt.Sprintf("-v%d", m.Version) // an older and a newer version
 		}
 		for i, leg := range g.Catalogue.Legs(m.Name) {
 			from, to := g.refs("role", codes(leg.Senders)...), g.refs("role", codes(leg.Recipients)...)
-			s.Lines = append(s.Lines, Line{fmt.Sprintf(g.l.pick("Väg %d", "Route %d"), i+1), slices.Concat(from, text(" → "), to)})
+			s.Lines = append(s.Lines, Line{fmt.Sprintf(g.l.pick("Väg %d", "Route %d"), i+1), slices.Concat(from, text(" → "), to, g.legLimits(leg))})
 		}
 		t := Table{Head: []string{g.l.pick("Fält", "Field"), g.l.pick("Klass", "Class"), g.l.pick("Förseglat", "Sealed"), g.l.pick("Röjer plats", "Tells a place"),
 			g.l.pick("Vem har det, och vad skyddar det", "Who holds it, and what covers it")}}
@@ -149,6 +152,42 @@ func (g *guide) types() Chapter {
 		c.Sections = append(c.Sections, s)
 	}
 	return c
+}
+
+// title is the half of a title "English / Svenska" that is in the guide's language.
+func (g *guide) title(s string) string {
+	en, sv, both := strings.Cut(s, " / ")
+	if !both {
+		return s
+	}
+	return g.l.pick(sv, en)
+}
+
+// typeOrder sorts the messages M01, M02, … before the control messages C01, ….
+func typeOrder(code string) string {
+	if strings.HasPrefix(code, "M") {
+		return "0" + code
+	}
+	return "1" + code
+}
+
+// legLimits says what a route does not carry, and when it is open at all.
+func (g *guide) legLimits(leg *catalogue.Leg) []Span {
+	var limits []string
+	add := func(holds bool, sv, en string, list []string) {
+		if holds {
+			limits = append(limits, strings.TrimSpace(g.l.pick(sv, en)+" "+strings.Join(list, ", ")))
+		}
+	}
+	add(leg.Urgency == catalogue.Acute, "bara akut", "acute only", nil)
+	add(leg.SameAgency, "bara inom den egna myndigheten", "own agency only", nil)
+	add(leg.OnlyClasses != nil, "bara klasserna", "only classes", codes(leg.OnlyClasses))
+	add(len(leg.WithoutClasses) > 0, "utan klasserna", "without classes", codes(leg.WithoutClasses))
+	add(leg.OnlyFields != nil, "bara fälten", "only fields", codes(leg.OnlyFields))
+	if limits == nil {
+		return nil
+	}
+	return text(" (" + strings.Join(limits, "; ") + ")")
 }
 
 func (g *guide) origin(o map[gateway.Kind][]gateway.Rule) string {

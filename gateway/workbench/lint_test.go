@@ -32,7 +32,7 @@ const stage = `package provisions
 # METADATA
 # description: A stage for the test.
 # custom:
-#   {id: STAGE-99, stage: 99, code: SESSION, outcome: DENY, statute: OSL 7 kap. 1 §, titles: {sv: Prov, en: Test}}
+#   {id: STAGE-99, stage: 99, code: SESSION, outcome: DENY, statute: OSL 7 kap. 1 §, titles: {sv: Prov, en: Test}, sv: {description: Prov.}}
 stop contains rego.metadata.rule().custom.id if {
 BODY
 }

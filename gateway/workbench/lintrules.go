@@ -155,7 +155,7 @@ func effect(p policy.Provision) string {
 	if string(p.Basis) == p.ID && p.Way == "" {
 		p.Basis = ""
 	}
-	p.ID, p.Statute, p.Titles, p.Lawyer = "", "", policy.Titles{}, ""
+	p.ID, p.Statute, p.Titles, p.Lawyer, p.SV = "", "", policy.Titles{}, "", policy.Swedish{}
 	raw, err := json.Marshal(p)
 	if err != nil {
 		return err.Error() // a struct of strings, lists and booleans always marshals

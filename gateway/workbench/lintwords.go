@@ -66,8 +66,8 @@ var sentences = map[string]struct{ sv, en string }{
 		"”{subject}” i {place} finns inte i någon tabell.",
 		"“{subject}” in {place} is in no table."},
 	policy.NoMetadata: {
-		"Bestämmelsen ({subject}) saknar METADATA med id, lagrum och titlar.",
-		"The provision ({subject}) has no METADATA with id, statute and titles."},
+		"Bestämmelsen ({subject}) saknar METADATA med id, lagrum, titlar och texter på svenska och engelska.",
+		"The provision ({subject}) has no METADATA with id, statute, titles and texts in Swedish and English."},
 	policy.BadMetadata: {
 		"METADATA är inte fullständigt: {subject}.",
 		"The METADATA is not complete: {subject}."},

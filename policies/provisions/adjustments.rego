@@ -8,7 +8,8 @@ package provisions
 # custom:
 #   {id: EMERGENCY, order: 1, change: emergency, statute: BrB 24 kap. 4 §,
 #   titles: {sv: Nöd, en: Break-glass}, bases: [L170-4, BRB-24-4], lifts_cells: [C, R],
-#   outcome: BREAK_GLASS, otherwise: EMERGENCY}
+#   outcome: BREAK_GLASS, otherwise: EMERGENCY,
+#   sv: {description: "Nödåtkomst lyfter kravet på fältets namn, skäl eller beslut och vilar på endast två grunder."}}
 adjustment contains rego.metadata.rule().custom.id if {
 	input.type == "exit.emergency_access"
 }
@@ -18,7 +19,9 @@ adjustment contains rego.metadata.rule().custom.id if {
 # custom:
 #   {id: CARRIER, order: 2, change: carry, statute: OSL 7 kap. 2 §,
 #   titles: {sv: Följeuppgifter, en: Carrier rule}, class: CAS,
-#   reasons: [NO-BASIS, NO-DECISION, BLK-STALE], except_cells: [R]}
+#   reasons: [NO-BASIS, NO-DECISION, BLK-STALE], except_cells: [R],
+#   sv: {description: "Mottagaren kan inte använda en uppgift utan att veta vem som kan svara på frågor om den
+#   (följeuppgifter)."}}
 adjustment contains rego.metadata.rule().custom.id if {
 	data.catalogue.types[input.type].control == false
 }
@@ -27,7 +30,8 @@ adjustment contains rego.metadata.rule().custom.id if {
 # description: A contact person alone tells that the person is a patient (patient rule).
 # custom:
 #   {id: PATIENT, order: 3, change: keep_together, statute: OSL 25 kap. 1 §,
-#   titles: {sv: Patientregeln, en: Patient rule}, class: HLT, reason: NO-BASIS}
+#   titles: {sv: Patientregeln, en: Patient rule}, class: HLT, reason: NO-BASIS,
+#   sv: {description: "Redan en kontaktperson röjer att den enskilde är patient (patientregeln)."}}
 adjustment contains rego.metadata.rule().custom.id if {
 	input.type == "exit.health_coordination"
 	input.discloser.kind == "REG"

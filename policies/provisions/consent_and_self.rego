@@ -13,6 +13,8 @@ package provisions
 #   opens: ["26:1", "35:1", "35:15", "25:1", "SoL 17:11", "21:3", "21:3a", "26:14c"]
 #   consent: true
 #   third_party: BLK-3P
+#   sv:
+#     description: "alla → den som är namngiven. Den enskilde häver sekretessen helt eller delvis."
 grant contains rego.metadata.rule().custom.id if {
 	data.catalogue.purposes[input.purpose].consentable
 }
@@ -30,6 +32,9 @@ grant contains rego.metadata.rule().custom.id if {
 #   opens: ["26:1", "35:1", "35:15", "25:1", "SoL 17:11", "21:3", "21:3a", "26:14c"]
 #   decision:
 #     kind: guardian
+#   sv:
+#     description: "myndighet → vårdnadshavare. Vårdnadshavaren förfogar ensam eller tillsammans med barnet över
+#       sekretessen, efter ålder och mognad; inte om barnet riskerar allvarligt men (26:2)."
 grant contains rego.metadata.rule().custom.id if {
 	guardian_may_ask
 }
@@ -44,6 +49,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   claim_needed: false
 #   authority_only: false
 #   opens: ["26:1", "35:1", "35:15", "25:1", "SoL 17:11", "21:3", "21:3a", "26:14c"]
+#   sv:
+#     description: "myndighet → den enskilde. Inte 18 kap., inte andras uppgifter; 25:6 prövas av vårdenheten."
 grant contains rego.metadata.rule().custom.id if {
 	input.actor.kind == "SELF"
 }
@@ -58,6 +65,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   claim_needed: true
 #   authority_only: false
 #   opens: ["26:1", "35:1", "35:15", "25:1", "SoL 17:11", "21:3", "21:3a", "26:14c"]
+#   sv:
+#     description: "myndighet → part. Starkt begränsad; prövas av jurist."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_connected
 }

@@ -12,6 +12,9 @@ package provisions
 #   authority_only: false
 #   opens: ["26:1", "35:1", "35:15", "25:1", "SoL 17:11", "21:3", "21:3a", "26:14c"]
 #   lawyer: "an excuse in criminal law, not a rule on disclosure"
+#   sv:
+#     description: "alla → roller med nödåtkomst. Fara för liv eller hälsa; sista utväg."
+#     lawyer: "en straffrättslig ansvarsfrihetsgrund, ingen regel om utlämnande"
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.emergency_access"
 }

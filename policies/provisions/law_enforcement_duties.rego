@@ -14,6 +14,10 @@ package provisions
 #   decision:
 #     kind: duty
 #   lawyer: "whether it breaks secrecy through 10:28"
+#   sv:
+#     description: "POL → MUN. En skyldighet som inte själv öppnar någon sekretess: den ska förenas med OSL-10-27 eller
+#       OSL-12-2."
+#     lawyer: "om den är sekretessbrytande genom 10:28"
 grant contains rego.metadata.rule().custom.id if {
 	recipient_connected
 }
@@ -32,6 +36,10 @@ grant contains rego.metadata.rule().custom.id if {
 #   opens: ["26:1", "25:1", "35:15", "SoL 17:11", "21:3"]
 #   reach:
 #     fields: ["phone", "email", "current_address", "subject_phone"]
+#   sv:
+#     description: "alla myndigheter, enskild socialtjänst och hälso- och sjukvård → POL. På begäran, behövs i
+#       brottsbekämpningen; inte vid synnerliga skäl. Här: för hand om personen är skyddad, hotet är förhöjt, uppgiften
+#       är PAD eller utlämnaren är en utförare."
 grant contains rego.metadata.rule().custom.id if {
 	input.type in {"exit.info_request", "exit.emergency_access"}
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION", "EMERGENCY"}
@@ -51,6 +59,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   decision:
 #     kind: balancing
 #   overreach: BLK-EXCL
+#   sv:
+#     description: "KV → POL (inte SIS, inte SOC). Inte om det står klart att sekretessintresset väger över."
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION"}
 }
@@ -65,6 +75,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   claim_needed: true
 #   authority_only: true
 #   opens: []
+#   sv:
+#     description: "MUN, REG → POL. Aldrig 25:1–8, 26:1–6 (8 §), alltså ingenting här."
 never contains rego.metadata.rule().custom.id if {
 	false
 }
@@ -79,6 +91,8 @@ never contains rego.metadata.rule().custom.id if {
 #   claim_needed: true
 #   authority_only: false
 #   opens: []
+#   sv:
+#     description: "POL, MUN → Skatteverket. Utanför gatewayen."
 never contains rego.metadata.rule().custom.id if {
 	false
 }
@@ -93,6 +107,8 @@ never contains rego.metadata.rule().custom.id if {
 #   claim_needed: true
 #   authority_only: false
 #   opens: ["26:1", "25:1", "35:15"]
+#   sv:
+#     description: "alla → POL. På begäran; ingen meddelandetyp bär den än."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_connected
 }
@@ -107,6 +123,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   claim_needed: true
 #   authority_only: false
 #   opens: []
+#   sv:
+#     description: "uppräknade statliga myndigheter; inte MUN, SIS, REG. Kan inte bära avhopparärenden."
 never contains rego.metadata.rule().custom.id if {
 	false
 }
@@ -121,6 +139,8 @@ never contains rego.metadata.rule().custom.id if {
 #   claim_needed: true
 #   authority_only: false
 #   opens: ["25:1"]
+#   sv:
+#     description: "REG → POL med flera. På begäran i ett enskilt fall; ingen meddelandetyp bär den än."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_connected
 }
@@ -132,6 +152,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   basis: L170-4
 #   statute: lag (2025:170) 4 §
 #   titles: {sv: "Synnerliga skäl: prövas för hand", en: "Exceptional reasons: decided by hand"}
+#   sv:
+#     description: "Synnerliga skäl – en skyddad person, ett förhöjt hot eller en enskild utlämnare – vägs för hand."
 by_hand contains rego.metadata.rule().custom.id if {
 	exceptional_reasons
 }
@@ -145,6 +167,8 @@ by_hand contains rego.metadata.rule().custom.id if {
 #   titles: {sv: "Annat än vanliga kontaktuppgifter: prövas för hand", en: "Other than ordinary contact details: decided by hand"}
 #   reach:
 #     except_classes: ["CON"]
+#   sv:
+#     description: "Bara vanliga kontaktuppgifter lämnas utan att en människa prövar dem."
 by_hand contains rego.metadata.rule().custom.id if {
 	input.type in {"exit.info_request", "exit.emergency_access"}
 }

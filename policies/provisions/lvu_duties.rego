@@ -13,6 +13,8 @@ package provisions
 #   opens: ["26:1"]
 #   reach:
 #     classes: ["ID", "CAS", "PLN", "SOC", "FAM"]
+#   sv:
+#     description: "MUN → SIS. Vård enligt LVU hos SiS."
 grant contains rego.metadata.rule().custom.id if {
 	input.facts.in_sis_care
 }
@@ -29,6 +31,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   opens: ["26:1", "21:3", "21:3a", "26:14c"]
 #   decision:
 #     kind: duty
+#   sv:
+#     description: "MUN, SIS → POL, KV. Begäran om biträde."
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.info_request"
 }

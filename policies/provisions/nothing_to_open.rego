@@ -12,6 +12,9 @@ package provisions
 #   authority_only: false
 #   opens: ["26:1", "35:1", "35:15", "25:1", "SoL 17:11", "21:3", "21:3a", "26:14c", "18:1", "18:2", "18:11",
 #     "26:5", "40:7g", "24:8", "18:7", "22:2"]
+#   sv:
+#     description: "myndighet → samma myndighet. Inom en och samma verksamhet finns ingen sekretess att bryta; taket
+#       gäller ändå."
 grant contains rego.metadata.rule().custom.id if {
 	input.same_agency
 }
@@ -27,6 +30,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   authority_only: false
 #   opens: ["26:1", "35:1", "35:15", "25:1", "SoL 17:11", "21:3", "21:3a", "26:14c", "18:1", "18:2", "18:11",
 #     "26:5", "40:7g", "24:8"]
+#   sv:
+#     description: "alla → Socialstyrelsen, samordnande polisenhet. Skyddet mot små celler har godtagit tabellen."
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.followup_report"
 	input.purpose == "STATISTICS"
@@ -44,6 +49,9 @@ grant contains rego.metadata.rule().custom.id if {
 #   authority_only: false
 #   opens: ["26:1"]
 #   lawyer: "whether pseudonymised application data is outside 26:1 must be confirmed"
+#   sv:
+#     description: "MUN → enheten för statliga medel. Mottagaren kan inte hänföra uppgiften till en person."
+#     lawyer: "att pseudonymiserade ansökningsuppgifter faller utanför 26:1 måste bekräftas"
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.grant_application"
 	input.purpose == "GRANT"
@@ -60,6 +68,9 @@ grant contains rego.metadata.rule().custom.id if {
 #   authority_only: false
 #   opens: ["26:1", "26:5", "21:3"]
 #   lawyer: legal home of the national contact point is undecided
+#   sv:
+#     description: "NCP → MUN, POL. Kontaktpunkten har uppgifterna endast för att lämna dem vidare."
+#     lawyer: "den nationella kontaktpunktens rättsliga hemvist är inte bestämd"
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.contact"
 }

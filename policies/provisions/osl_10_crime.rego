@@ -15,6 +15,10 @@ package provisions
 #     kind: balancing
 #   overreach: BLK-EXCL
 #   lawyer: "last item of the list of exceptions was not readable; relation to 10:23"
+#   sv:
+#     description: "myndighet → myndighet. Behövs för ett uppräknat ändamål; intresseavvägningen pekar inte åt andra
+#       hållet."
+#     lawyer: "sista punkten i uppräkningen av undantag gick inte att läsa; förhållandet till 10:23"
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION", "WRONG_PAYMENT"}
 }
@@ -34,6 +38,9 @@ grant contains rego.metadata.rule().custom.id if {
 #     except_classes: ["INV"]
 #   decision:
 #     kind: suitability
+#   sv:
+#     description: "MUN, SIS → POL. Konkreta omständigheter visar en risk för brott; inte olämpligt med hänsyn till
+#       stödet; inte misstanke om begånget brott."
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_PREVENTION"
 	input.facts.under_21
@@ -53,6 +60,8 @@ grant contains rego.metadata.rule().custom.id if {
 #     kind: suitability
 #     facts:
 #       crime_class: {one_of: ["terror", "security"]}
+#   sv:
+#     description: "MUN, SIS, REG → POL. Konkret risk."
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION"}
 }
@@ -73,6 +82,9 @@ grant contains rego.metadata.rule().custom.id if {
 #     facts:
 #       close_person: {equals: true}
 #       min_penalty_years: {at_least: 1}
+#   sv:
+#     description: "MUN, REG → POL. Konkret risk för brott enligt 3, 4 eller 6 kap. BrB med minst ett års fängelse;
+#       lämplighet."
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION", "PROTECTION"}
 }
@@ -89,6 +101,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   opens: ["26:1", "21:3", "21:3a", "26:14c"]
 #   reach:
 #     classes: ["ID", "CON", "RSK"]
+#   sv:
+#     description: "MUN → POL. Påträffas i akut fara eller när brott begås."
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"PROTECTION", "CRIME_PREVENTION"}
 	input.facts.under_18
@@ -110,6 +124,9 @@ grant contains rego.metadata.rule().custom.id if {
 #     facts:
 #       victim_under_18: {equals: true}
 #   lawyer: list of crimes after the 2025 amendments
+#   sv:
+#     description: "REG, MUN, SIS → POL. Misstanke om uppräknat brott mot någon under 18 år."
+#     lawyer: "brottskatalogen efter ändringarna 2025"
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_INVESTIGATION"
 }
@@ -128,6 +145,8 @@ grant contains rego.metadata.rule().custom.id if {
 #     kind: suspicion
 #     facts:
 #       supply_to_minor: {equals: true}
+#   sv:
+#     description: "MUN → POL. Uppräknade brott."
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_INVESTIGATION"
 }
@@ -146,6 +165,8 @@ grant contains rego.metadata.rule().custom.id if {
 #     kind: suspicion
 #     facts:
 #       crime_class: {one_of: ["terror"]}
+#   sv:
+#     description: "REG, MUN → POL. Misstanke."
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_INVESTIGATION"
 }
@@ -161,6 +182,9 @@ grant contains rego.metadata.rule().custom.id if {
 #   authority_only: true
 #   opens: ["25:1", "26:1", "21:3", "21:3a", "26:14c"]
 #   lawyer: threshold after the 2025 amendments
+#   sv:
+#     description: "REG, MUN, SIS → POL. Gräns för brottets svårhet; prövas av jurist."
+#     lawyer: "gränsen efter ändringarna 2025"
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_INVESTIGATION"
 }
@@ -180,6 +204,9 @@ grant contains rego.metadata.rule().custom.id if {
 #     facts:
 #       sanction_above_fine: {equals: true}
 #   lawyer: wording after the 2025 amendments
+#   sv:
+#     description: "KV → POL. Fängelse i straffskalan och strängare påföljd än böter att vänta."
+#     lawyer: "lydelsen efter ändringarna 2025"
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CRIME_INVESTIGATION"
 }

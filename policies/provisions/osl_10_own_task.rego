@@ -17,6 +17,10 @@ package provisions
 #     facts:
 #       own_decision_ref: {present: true}
 #   lawyer: "whether a municipality's disclosure to its own contracted provider rests on 10:2 is disputed"
+#   sv:
+#     description: "alla myndigheter → vem som helst, även utförare. Snäv; utlämnaren har själv ett öppet beslut om
+#       åtgärden."
+#     lawyer: "om en kommuns utlämnande till sin egen upphandlade utförare kan stödjas på 10:2 är omtvistat"
 grant contains rego.metadata.rule().custom.id if {
 	recipient_connected
 }
@@ -31,6 +35,9 @@ grant contains rego.metadata.rule().custom.id if {
 #   claim_needed: true
 #   authority_only: false
 #   opens: []
+#   sv:
+#     description: "alla → gatewayens driftleverantör. Leverantören har ingen rätt till innehållet och har inga
+#       nycklar."
 never contains rego.metadata.rule().custom.id if {
 	false
 }
@@ -49,6 +56,8 @@ never contains rego.metadata.rule().custom.id if {
 #     kind: reservation
 #     facts:
 #       reservation_acknowledged: {equals: true}
+#   sv:
+#     description: "alla → utförare, enskild. Beslut med förbehåll, kvitterat av mottagaren."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_is_private
 }
@@ -64,6 +73,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   authority_only: false
 #   opens: ["26:1", "35:1", "35:15", "25:1", "SoL 17:11", "21:3", "21:3a", "26:14c", "18:1", "18:2", "18:11",
 #     "26:5", "40:7g", "24:8"]
+#   sv:
+#     description: "alla → regeringen. Skyddet mot små celler har godtagit tabellen."
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.followup_report"
 	input.purpose == "STATISTICS"
@@ -82,6 +93,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   opens: ["26:1", "25:1", "21:3"]
 #   reach:
 #     fields: ["phone", "email", "current_address"]
+#   sv:
+#     description: "alla → delgivningsmyndighet. Behövs för delgivning; ingen delgivningsmyndighet är ansluten."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_connected
 }
@@ -99,6 +112,9 @@ grant contains rego.metadata.rule().custom.id if {
 #   decision:
 #     kind: balancing_obvious
 #   overreach: BLK-EXCL
+#   sv:
+#     description: "myndighet → myndighet. Uppenbart att behovet har företräde framför det intresse som sekretessen ska
+#       skydda."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_is_authority
 }

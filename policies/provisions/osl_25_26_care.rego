@@ -15,6 +15,10 @@ package provisions
 #   decision:
 #     kind: need
 #     ground: numbered
+#   sv:
+#     description: "REG → MUN, SIS, REG. Behövs för nödvändig vård eller nödvändigt stöd, och något av: 1 under 18 år, 2
+#       pågående missbruk av alkohol, narkotika eller flyktiga lösningsmedel, 3 vård enligt LPT eller LRV, 4 väntat
+#       barn."
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CARE"
 }
@@ -32,6 +36,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   decision:
 #     kind: incapacity
 #     ground: fresh
+#   sv:
+#     description: "REG → REG, MUN, enskild vårdgivare. Den enskildes oförmåga är dokumenterad."
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose == "CARE"
 }
@@ -49,6 +55,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   decision:
 #     kind: need
 #     ground: numbered
+#   sv:
+#     description: "MUN, SIS → MUN, SIS, REG. Samma förutsättningar som OSL-25-12."
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CARE", "EXIT_SUPPORT"}
 }
@@ -63,6 +71,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   claim_needed: true
 #   authority_only: false
 #   opens: []
+#   sv:
+#     description: "MUN → anmälaren. På begäran; ingen meddelandetyp bär den än."
 never contains rego.metadata.rule().custom.id if {
 	false
 }
@@ -81,6 +91,8 @@ never contains rego.metadata.rule().custom.id if {
 #     kind: youth_supervision
 #     facts:
 #       youth_supervision: {equals: true}
+#   sv:
+#     description: "MUN → KV. Påföljden är ungdomsövervakning."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_is_authority
 }
@@ -98,6 +110,9 @@ grant contains rego.metadata.rule().custom.id if {
 #   opens: ["26:1", "21:3", "21:3a", "26:14c"]
 #   decision:
 #     kind: suitability
+#   sv:
+#     description: "SIS → POL. Konkret risk för brott med fängelse i straffskalan, eller misstänkt brott inom SiS;
+#       lämplighet."
 grant contains rego.metadata.rule().custom.id if {
 	input.purpose in {"CRIME_PREVENTION", "CRIME_INVESTIGATION"}
 }
@@ -118,6 +133,8 @@ grant contains rego.metadata.rule().custom.id if {
 #     kind: address
 #     facts:
 #       open_placement_decision: {equals: true}
+#   sv:
+#     description: "MUN, REG → MUN. Kan ha betydelse för beslutet om placering."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_is_authority
 }

@@ -15,6 +15,8 @@ package provisions
 #     kind: youth_supervision
 #     facts:
 #       youth_supervision: {equals: true}
+#   sv:
+#     description: "POL → KV. Som OSL-26-9B."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_is_authority
 }
@@ -33,6 +35,8 @@ grant contains rego.metadata.rule().custom.id if {
 #     kind: balancing
 #     facts:
 #       crime_class: {one_of: ["terror"]}
+#   sv:
+#     description: "POL → MUN. Kan bidra till att förebygga; intresseavvägning."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_is_authority
 }
@@ -47,6 +51,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   claim_needed: true
 #   authority_only: false
 #   opens: []
+#   sv:
+#     description: "POL → Brå. Fördjupad granskning av en utförare; utanför gatewayen."
 never contains rego.metadata.rule().custom.id if {
 	false
 }
@@ -65,6 +71,8 @@ never contains rego.metadata.rule().custom.id if {
 #     kind: youth_supervision
 #     facts:
 #       youth_supervision: {equals: true}
+#   sv:
+#     description: "KV → andra. Som OSL-26-9B."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_is_authority
 }
@@ -81,6 +89,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   opens: ["35:15", "21:3"]
 #   decision:
 #     kind: harm_test
+#   sv:
+#     description: "främst KV → vem som helst. Beslutat i det enskilda fallet: ingen skada, inget men."
 grant contains rego.metadata.rule().custom.id if {
 	recipient_connected
 }

@@ -11,6 +11,8 @@ package provisions
 #   claim_needed: true
 #   authority_only: false
 #   opens: []
+#   sv:
+#     description: "MUN → SOC. Egen kanal, utanför gatewayen."
 never contains rego.metadata.rule().custom.id if {
 	false
 }
@@ -30,6 +32,9 @@ never contains rego.metadata.rule().custom.id if {
 #   decision:
 #     kind: duty
 #   lawyer: which facts the duty covers
+#   sv:
+#     description: "MUN → POL och andra uppräknade. På begäran i ett enskilt fall; skyddad person: för hand."
+#     lawyer: "vilka uppgifter skyldigheten omfattar"
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.info_request"
 }
@@ -44,6 +49,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   claim_needed: true
 #   authority_only: false
 #   opens: []
+#   sv:
+#     description: "MUN → Skatteverket. Utanför gatewayen."
 never contains rego.metadata.rule().custom.id if {
 	false
 }
@@ -61,6 +68,8 @@ never contains rego.metadata.rule().custom.id if {
 #   reach:
 #     classes: ["ID", "CAS", "PLN", "SOC", "RSK", "FIN"]
 #     fields: ["housing_address"]
+#   sv:
+#     description: "PRV, SIS, annan MUN → ansvarig MUN. På begäran."
 grant contains rego.metadata.rule().custom.id if {
 	input.type in {"exit.provider_assignment", "exit.joint_plan", "exit.health_coordination"}
 	input.facts.asked
@@ -80,6 +89,8 @@ grant contains rego.metadata.rule().custom.id if {
 #     "26:5", "40:7g", "24:8"]
 #   decision:
 #     kind: concern
+#   sv:
+#     description: "uppräknade myndigheter och enskilda utförare → socialnämnd. En människa anger oron; aldrig i bulk."
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.child_concern"
 	input.values.report_kind == "report_19_1"
@@ -102,6 +113,9 @@ grant contains rego.metadata.rule().custom.id if {
 #     decision_classes: ["HLT", "INV", "SRC", "PAD"]
 #   decision:
 #     kind: duty
+#   sv:
+#     description: "samma krets → socialnämnd. En utredning till skydd för barn är beslutad och öppen; uppgifter om
+#       hälsa, om utredning, om vem som anmält och uppgifter som röjer en plats kräver beslut."
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.child_concern"
 	input.values.report_kind == "answer_20_6"
@@ -123,6 +137,9 @@ grant contains rego.metadata.rule().custom.id if {
 #   decision:
 #     kind: duty
 #   lawyer: "whether threats from a criminal network count under 29:7"
+#   sv:
+#     description: "tidigare MUN → ny MUN. Den enskilde har ansökt i den nya kommunen enligt 29 kap. 7 § SoL."
+#     lawyer: "om hot från ett kriminellt nätverk räknas enligt 29:7"
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.relocation"
 	input.facts.actor_receiving
@@ -142,6 +159,9 @@ grant contains rego.metadata.rule().custom.id if {
 #   reach:
 #     fields: ["relocation_id", "transfer_status", "reason_code", "from_municipality", "to_municipality",
 #       "needs_summary", "investigation_file_ref", "payer_municipality", "no_trace_instructions"]
+#   sv:
+#     description: "tidigare MUN → ny MUN (hela listan); ny MUN → tidigare MUN (endast relocation_id, transfer_status).
+#       Överflyttningen är överenskommen eller beslutad av IVO."
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.relocation"
 	input.values.transfer_status in {"accepted", "decided_by_ivo", "completed"}
@@ -161,6 +181,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   opens: ["26:1", "21:3", "21:3a", "26:14c"]
 #   reach:
 #     fields: ["relocation_id", "transfer_status"]
+#   sv:
+#     description: "Den tidigare kommunen får veta att överflyttningen är gjord, och ingenting om den nya platsen."
 grant contains rego.metadata.rule().custom.id if {
 	input.type == "exit.relocation"
 	input.values.transfer_status in {"accepted", "decided_by_ivo", "completed"}
@@ -174,6 +196,8 @@ grant contains rego.metadata.rule().custom.id if {
 #   basis: SoL-15-7-1
 #   statute: SoL 15 kap. 7 § 1
 #   titles: {sv: "Skyddad person: prövas för hand", en: "Protected person: decided by hand"}
+#   sv:
+#     description: "Om en skyddad person vistas i ett hem prövas för hand varje gång."
 by_hand contains rego.metadata.rule().custom.id if {
 	input.facts.protected
 }
