@@ -221,6 +221,7 @@ func (w *openingWatch) check() {
 func ended(ctx context.Context, done *Outcome, err error, died string, l Limits) (Outcome, error) {
 	switch cause := context.Cause(ctx); {
 	case done != nil && err == nil:
+		done.Message = string(printable([]byte(done.Message)))
 		return *done, nil
 	case cause != nil:
 		return Outcome{}, cause
@@ -252,7 +253,20 @@ func (b *bounded) Write(p []byte) (int, error) {
 		b.over()
 		return 0, ErrLimit
 	}
-	return b.w.Write(p)
+	return b.w.Write(printable(p))
+}
+
+// printable replaces control characters, which could move the cursor of a
+// terminal or change what it shows: the words of a draft are shown as they are,
+// and may be hostile. It goes by bytes, for a write may end within a character.
+func printable(p []byte) []byte {
+	out := bytes.Clone(p)
+	for i, c := range out {
+		if c < ' ' && c != '\n' && c != '\t' || c == 0x7f {
+			out[i] = '?'
+		}
+	}
+	return out
 }
 
 // tail keeps the beginning of what the runtime says, and drops the rest.

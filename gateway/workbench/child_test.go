@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 func work(w *workbench.Work, what string) (o workbench.Outcome) {
 	switch what {
 	case "well":
-		fmt.Println("shown")
+		fmt.Println("shown\x1b[2J å")
 		fmt.Fprintln(w.Words, "words")
 	case "refuse":
 		o.Message = "refused"
@@ -113,7 +113,7 @@ func TestChild(t *testing.T) {
 			if (err != nil) != (tt.says != "") || err != nil && (!errors.Is(err, workbench.ErrLimit) || !strings.Contains(err.Error(), tt.says)) {
 				t.Errorf("got error %v, want one that says %q", err, tt.says)
 			}
-			if tt.what == "well" && (stdout.String() != "shown\n" || stderr.String() != "words\n") {
+			if tt.what == "well" && (stdout.String() != "shown?[2J å\n" || stderr.String() != "words\n") {
 				t.Errorf("printed %q and said %q", stdout.String(), stderr.String())
 			}
 			if strings.Contains(stderr.String(), "goroutine") {
