@@ -16,6 +16,8 @@ import (
 type Finding struct {
 	policy.Finding
 	Warning bool `json:"warning,omitempty"`
+	// SubjectSV is the subject in Swedish, where it has words of its own.
+	SubjectSV string `json:"subject_sv,omitempty"`
 }
 
 // The codes of findings that a gateway would live with and a legal officer

@@ -198,6 +198,7 @@ func (l *linter) withoutFlow() {
 		}
 		if p.Lawyer != "" {
 			l.warn(file, line, NotConfirmed, p.Lawyer, p.ID)
+			l.findings[len(l.findings)-1].SubjectSV = p.SV.Lawyer
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package workbench
 
 import (
+	"cmp"
 	"strings"
 
 	"sluss/gateway/policy"
@@ -17,14 +18,14 @@ const (
 
 // Sentence says in a language what was found.
 func (f Finding) Sentence(in Language) string {
-	s, near := sentences[f.Code].en, " Did you mean {near}?"
+	s, near, subject := sentences[f.Code].en, " Did you mean {near}?", f.Subject
 	if in == Swedish {
-		s, near = sentences[f.Code].sv, " Menade du {near}?"
+		s, near, subject = sentences[f.Code].sv, " Menade du {near}?", cmp.Or(f.SubjectSV, f.Subject)
 	}
 	if f.Near != "" {
 		s += near
 	}
-	return strings.NewReplacer("{subject}", f.Subject, "{place}", f.Place, "{near}", f.Near).Replace(s)
+	return strings.NewReplacer("{subject}", subject, "{place}", f.Place, "{near}", f.Near).Replace(s)
 }
 
 // sentences has every code in both languages.
