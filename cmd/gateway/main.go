@@ -145,8 +145,7 @@ func (c config) exchange(db *sqlite.Store, log *disclosure.Log, secret secrets, 
 		return nil, nil, err
 	}
 	mail, err = relay.New(relay.Config{Gateway: gateway.ID(c.Gateway), Store: db, Log: log, Sealer: secret.ring, Signer: secret.release,
-		Keys: func() envelope.Keys { return x.Registry() }, Keep: func() []gateway.MessageType { return x.Kept() }, Logger: logger,
-		Alone: true}) // the store is locked by this process
+		Keys: func() envelope.Keys { return x.Registry() }, Keep: func() []gateway.MessageType { return x.Kept() }, Logger: logger})
 	if err != nil {
 		return nil, nil, err
 	}

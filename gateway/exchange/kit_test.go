@@ -199,7 +199,7 @@ func (b *bench) wire(ring *keys.Ring, quiet *slog.Logger) {
 		t.Fatal(err)
 	}
 	mail, err := relay.New(relay.Config{Gateway: id, Store: b.store, Log: b.log, Sealer: ring, Signer: signer, Logger: quiet, Now: b.now,
-		Keys: func() envelope.Keys { return b.x.Registry() }, Alone: true})
+		Keys: func() envelope.Keys { return b.x.Registry() }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,10 +70,6 @@ type Config struct {
 	// Lease is how long a hand-out is kept from being handed out again.
 	// Default 60s.
 	Lease time.Duration
-	// Alone says that no other process hands out of the store: what an earlier one
-	// had handed out when it ended, and nobody has acknowledged, is handed out again
-	// at once and not only when its lease ends.
-	Alone bool
 	// Keep lists the types whose messages stay until they expire, because named
 	// officials read them.
 	Keep func() []gateway.MessageType
@@ -91,8 +87,6 @@ type Relay struct {
 	cfg    Config
 	bell   bell
 	claims claims
-	// ours is the earliest end of a lease that this process gives.
-	ours time.Time
 }
 
 // New returns a Relay that does nothing of its own until [Relay.Run].
@@ -109,8 +103,7 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Keep == nil {
 		cfg.Keep = func() []gateway.MessageType { return nil }
 	}
-	// In the store's milliseconds.
-	return &Relay{cfg: cfg, ours: cfg.Now().Truncate(time.Millisecond).Add(cfg.Lease)}, nil
+	return &Relay{cfg: cfg}, nil
 }
 
 // Waiting returns up to limit items of the mailbox that may be handed out now,
@@ -120,11 +113,7 @@ func New(cfg Config) (*Relay, error) {
 // decides.
 func (r *Relay) Waiting(ctx context.Context, box Box, limit int) (items []store.Mail, more bool, done func(), err error) {
 	ahead := r.claims.number(box)
-	until := r.cfg.Now()
-	if earlier := r.ours.Add(-time.Millisecond); r.cfg.Alone && earlier.After(until) {
-		until = earlier
-	}
-	found, err := r.cfg.Store.Mailbox(ctx, box.Agency, []gateway.Role{box.Role}, until, limit+ahead)
+	found, err := r.cfg.Store.Mailbox(ctx, box.Agency, []gateway.Role{box.Role}, r.cfg.Now(), limit+ahead)
 	if err != nil {
 		return nil, false, func() {}, err
 	}
