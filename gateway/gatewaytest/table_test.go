@@ -143,18 +143,9 @@ func TestTables(t *testing.T) {
 	if got, _ := s.collected(t); len(got) != 1 || len(got[open].Release().SuppressedCells) != 0 || numbers(t, got[open])["w"] != 12 {
 		t.Errorf("a table without small cells: %v", got)
 	}
-	// One that was handed out and not acknowledged comes again as it was, although
-	// it was kept meanwhile; and what was shown before is remembered.
-	again := s.report(t, perSex("2026-01", 3))
-	b, err := s.client(t, party{"socialstyrelsen", "exit"}).Poll(t.Context(), analyst, client.PollOptions{NoWait: true})
-	if err != nil || len(b.Messages) != 1 {
-		t.Fatalf("%d messages, %v", len(b.Messages), err)
-	}
+	// What was shown before is remembered by the next process.
 	stop(t, w)
 	start(t, w)
-	if got, _ := s.collected(t); len(got) != 1 || got[again].Delivery() != b.Messages[0].Delivery() {
-		t.Errorf("%d messages after the restart, want the same delivery", len(got))
-	}
 	for _, tt := range []struct {
 		name  string
 		table sums
