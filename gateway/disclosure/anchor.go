@@ -8,9 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/mod/sumdb/tlog"
-
-	"sluss/gateway"
 	"sluss/gateway/store"
 )
 
@@ -42,7 +39,7 @@ func (l *Log) start(ctx context.Context) error {
 	if err := l.reload(ctx); err != nil {
 		return err
 	}
-	return l.publish()
+	return l.publish(ctx)
 }
 
 // holds reports whether the stored log begins with the tree that tip names:
@@ -52,46 +49,37 @@ func holds(ctx context.Context, s store.Store, tip Tip) error {
 	if err != nil {
 		return err
 	}
-	if head.Size < tip.Size {
-		return fmt.Errorf("%w: %d entries, %d were seen", ErrRollback, head.Size, tip.Size)
-	}
-	root, err := tlog.TreeHash(int64(tip.Size), storedNodes(ctx, s))
-	if err != nil {
-		return fmt.Errorf("reading tree: %w", err)
-	}
-	if gateway.Digest(root) != tip.Root {
-		return fmt.Errorf("%w: other root at size %d", ErrFork, tip.Size)
-	}
-	return nil
+	_, err = continued(tip, head, tilesOf(ctx, s))
+	return err
 }
 
-// reload reads the right edge of the stored tree, which must be what was seen
-// of it or a continuation, and signs its head.
-func (l *Log) reload(ctx context.Context) error {
-	if err := holds(ctx, l.cfg.Store, Tip{l.tree.size, gateway.Digest(l.tree.root())}); err != nil {
-		return err
-	}
+func tilesOf(ctx context.Context, s store.Store) store.TileReader {
+	return func(want []store.Tile) ([]store.Tile, error) { return s.Tiles(ctx, want) }
+}
+
+// follow reads the stored head and the right edge of its tree, which must be what
+// was seen or a continuation of it.
+func (l *Log) follow(ctx context.Context, seen Tip) (*tree, store.Head, error) {
 	head, err := l.cfg.Store.Head(ctx)
 	if err != nil {
-		return err
+		return nil, head, err
 	}
-	tiles, err := l.cfg.Store.Tiles(ctx, edge(head.Size))
+	t, err := continued(seen, head, tilesOf(ctx, l.cfg.Store))
+	return t, head, err
+}
+
+// reload takes over what is stored, and signs its head.
+func (l *Log) reload(ctx context.Context) error {
+	t, head, err := l.follow(ctx, l.tree.tip())
 	if err != nil {
-		return fmt.Errorf("reading tree: %w", err)
-	}
-	t, err := newTree(head.Size, tiles)
-	if err != nil {
 		return err
-	}
-	if gateway.Digest(t.root()) != head.Root {
-		return fmt.Errorf("%w: tiles do not make the root of size %d", ErrFork, head.Size)
 	}
 	cp, err := signCheckpoint(l.signer, head.Size, head.Root)
 	if err != nil {
 		return err
 	}
 	l.tree = t
-	l.latest.Store(&signed{head, cp})
+	l.keep(&signed{head, cp})
 	return nil
 }
 

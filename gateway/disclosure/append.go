@@ -235,18 +235,8 @@ func (l *Log) commit(batch []*request) error {
 	}
 	// A commit that has begun is not given up: nobody would know its result.
 	ctx := context.Background()
-	var grown *growing
-	var results []store.Result
-	err := errStale
-	for try := 0; try < 3 && errors.Is(err, errStale); try++ {
-		if try > 0 {
-			if err = l.reload(ctx); err != nil {
-				break
-			}
-		}
-		grown = &growing{log: l, writes: writes}
-		results, err = l.cfg.Store.Commit(ctx, writes, grown.grow)
-	}
+	grown := &growing{log: l, writes: writes}
+	results, err := l.cfg.Store.Commit(ctx, writes, grown.grow)
 	if err == nil && len(results) != len(batch) {
 		err = fmt.Errorf("%w: %d results for %d writes", store.ErrUnknown, len(results), len(batch))
 	}
@@ -336,8 +326,18 @@ func (l *Log) sign(g *growing) (*committedBatch, error) {
 		return nil, fmt.Errorf("%w: %w", store.ErrUnknown, err)
 	}
 	done := &committedBatch{signed: signed{g.head, cp}, nodes: newNodes(g.next, g.tiles)}
-	l.latest.Store(&done.signed)
+	l.keep(&done.signed)
 	return done, nil
+}
+
+// keep takes a signed head as the latest, unless a later one is known.
+func (l *Log) keep(s *signed) {
+	for {
+		old := l.latest.Load()
+		if old != nil && old.head.Size > s.head.Size || l.latest.CompareAndSwap(old, s) {
+			return
+		}
+	}
 }
 
 // refuseRest answers what is left in the queue after Run.
@@ -354,9 +354,6 @@ func (l *Log) refuseRest() {
 	}
 }
 
-// errStale is that the stored head is not the one the tree was grown to.
-var errStale = errors.New("disclosure: another writer has appended")
-
 // growing is the growth of the tree by one batch; grow is its [store.Grow].
 type growing struct {
 	log    *Log
@@ -367,15 +364,19 @@ type growing struct {
 	tiles []store.Tile
 }
 
-func (g *growing) grow(head store.Head, leaves [][64]byte) (store.Growth, error) {
+// grow may be called again when the transaction is done again; it starts from
+// the log's own tree each time. Where another gateway has appended since, that
+// tree must be continued by the stored one.
+func (g *growing) grow(head store.Head, leaves [][64]byte, tiles store.TileReader) (store.Growth, error) {
+	if g.log.cfg.Now().Before(head.Time.Add(-skew)) {
+		return store.Growth{}, ErrClock
+	}
 	was := g.log.tree
-	switch root := gateway.Digest(was.root()); {
-	case head.Size < was.size:
-		return store.Growth{}, ErrRollback
-	case head.Size == was.size && head.Root != root:
-		return store.Growth{}, ErrFork
-	case head.Size > was.size:
-		return store.Growth{}, errStale
+	if seen := was.tip(); seen != (Tip{head.Size, head.Root}) {
+		var err error
+		if was, err = continued(seen, head, tiles); err != nil {
+			return store.Growth{}, err
+		}
 	}
 	latest, err := g.latest(head.Time, leaves)
 	if err != nil {

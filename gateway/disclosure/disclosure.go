@@ -38,6 +38,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -97,6 +98,7 @@ type Log struct {
 	queue    chan *request
 	stopped  chan struct{} // closed when Run has ended
 	metrics  metrics
+	holder   string // this gateway among those on the database
 
 	tree *tree // of the last commit seen; the batcher's
 
@@ -133,7 +135,7 @@ func New(cfg Config) (*Log, error) {
 	}
 	return &Log{
 		cfg: cfg, signer: s, verifier: v,
-		queue: make(chan *request, 4*maxBatch), stopped: make(chan struct{}), metrics: newMetrics(),
+		queue: make(chan *request, 4*maxBatch), stopped: make(chan struct{}), metrics: newMetrics(), holder: rand.Text(),
 	}, nil
 }
 
@@ -150,7 +152,9 @@ func (l *Log) Run(ctx context.Context) error {
 	g.Go(func() error { return l.batches(ctx) })
 	g.Go(func() error { return l.publications(ctx) })
 	err := g.Wait()
-	if perr := l.publish(); err == nil {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), leadership)
+	defer cancel()
+	if perr := l.publish(last); err == nil {
 		err = perr
 	}
 	return err

@@ -45,7 +45,12 @@ func (l *Log) Again(ctx context.Context, index uint64) (Committed, error) {
 	if err != nil {
 		return Committed{}, fmt.Errorf("reading entry: %w", err)
 	}
-	s := l.latest.Load() // before the tiles are read, so that they are wide enough
+	s := l.latest.Load()                   // before the tiles are read, so that they are wide enough
+	if s != nil && e.Batch > s.head.Size { // another gateway's
+		if s, err = l.advance(ctx); err != nil {
+			return Committed{}, err
+		}
+	}
 	if s == nil || e.Batch > s.head.Size {
 		return Committed{}, ErrNotYet
 	}

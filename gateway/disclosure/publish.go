@@ -1,7 +1,9 @@
 package disclosure
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,7 +22,7 @@ func (l *Log) publications(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
-			if err := l.publish(); err != nil {
+			if err := l.publish(ctx); err != nil {
 				// Receipts carry their own checkpoint, so the exchange goes
 				// on; that the published log stands still shows outside.
 				l.cfg.Log.Error("checkpoint not published", "error", err)
@@ -30,19 +32,107 @@ func (l *Log) publications(ctx context.Context) error {
 	}
 }
 
-// publish makes the newest checkpoint the published one, after it was written
-// to the anchor file: what others have seen must survive us.
-func (l *Log) publish() error {
-	s, old := l.latest.Load(), l.published.Load()
-	if s == nil || old != nil && old.head.Size == s.head.Size {
-		return nil
+// publisher names what one gateway on a database does for all of them, and
+// leadership is how long it does so without asking again.
+const (
+	publisher  = "publisher"
+	leadership = 5 * time.Second
+)
+
+// publish makes the newest checkpoint the published one. Of several gateways on
+// a database one publishes and the others take over what it did, so that all
+// serve the same. Each writes it to its anchor file first: what others have seen
+// must survive us.
+func (l *Log) publish(ctx context.Context) error {
+	now := l.cfg.Now()
+	leads, err := l.cfg.Store.Lease(ctx, publisher, l.holder, now, now.Add(leadership))
+	if err != nil {
+		return fmt.Errorf("asking who publishes: %w", err)
+	}
+	s := l.latest.Load()
+	if leads {
+		s, err = l.newest(ctx)
+	} else {
+		s, err = l.followed(ctx)
+	}
+	old := l.published.Load()
+	if err != nil || s == nil || old != nil && bytes.Equal(old.checkpoint, s.checkpoint) {
+		return err
 	}
 	if err := writeAnchor(l.cfg.Anchor, s.checkpoint); err != nil {
 		return err
 	}
+	if leads {
+		// On a full disk what is recorded of it must still be seen.
+		if err := l.cfg.Store.Publish(ctx, s.head.Size, s.checkpoint); err != nil && !errors.Is(err, store.ErrFull) {
+			return fmt.Errorf("publishing: %w", err)
+		}
+	}
 	l.published.Store(s)
 	l.metrics.size.Set(float64(s.head.Size))
 	return nil
+}
+
+// newest returns the checkpoint to publish: that of the stored head, signed once
+// it is known to continue what was seen, or the published one if nothing came
+// after it.
+func (l *Log) newest(ctx context.Context) (*signed, error) {
+	s, err := l.advance(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if old, err := l.followed(ctx); err == nil && old != nil && old.head.Size >= s.head.Size {
+		return old, nil
+	}
+	return s, nil
+}
+
+// followed returns what another gateway on the database has published, nil if
+// nothing was. It must be of this log.
+func (l *Log) followed(ctx context.Context) (*signed, error) {
+	note, err := l.cfg.Store.Published(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if old := l.published.Load(); old != nil && bytes.Equal(old.checkpoint, note) {
+		return old, nil
+	}
+	tip, err := OpenCheckpoint(note, Policy{Log: l.verifier})
+	if err != nil {
+		return nil, err
+	}
+	if old := l.published.Load(); old != nil && tip.Size < old.head.Size {
+		return old, nil
+	}
+	if err := holds(ctx, l.cfg.Store, tip); err != nil {
+		return nil, err
+	}
+	return &signed{store.Head{Size: tip.Size, Root: tip.Root}, note}, nil
+}
+
+// advance signs the stored head if another gateway has appended since the last
+// commit here, and returns the latest.
+func (l *Log) advance(ctx context.Context) (*signed, error) {
+	for {
+		old := l.latest.Load()
+		t, head, err := l.follow(ctx, Tip{old.head.Size, old.head.Root})
+		if errors.Is(err, ErrRollback) && l.latest.Load() != old {
+			continue // committed here meanwhile
+		}
+		if err != nil || t.size == old.head.Size {
+			return old, err
+		}
+		cp, err := signCheckpoint(l.signer, head.Size, head.Root)
+		if err != nil {
+			return nil, err
+		}
+		if next := (&signed{head, cp}); l.latest.CompareAndSwap(old, next) {
+			return next, nil
+		}
+	}
 }
 
 // Checkpoint returns the published checkpoint, nil before the first.

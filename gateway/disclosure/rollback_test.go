@@ -94,7 +94,7 @@ func TestStart(t *testing.T) {
 		}, disclosure.ErrFork},
 		{"tile cut", func(t *testing.T, dir string) {
 			alter(t, dir, "UPDATE tile SET hashes = substr(hashes, 1, 128)")
-		}, store.ErrNotFound},
+		}, disclosure.ErrFork},
 		{"anchor missing", func(t *testing.T, dir string) {
 			if err := os.Remove(filepath.Join(dir, "anchor")); err != nil {
 				t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"sluss/gateway"
 	"sluss/gateway/store"
 )
 
@@ -29,6 +30,9 @@ type tree struct {
 	full    []store.Tile
 	touched []bool
 }
+
+// tip is what a checkpoint of the tree says.
+func (t *tree) tip() Tip { return Tip{t.size, gateway.Digest(t.root())} }
 
 func recordHash(leaf [64]byte) tlog.Hash { return tlog.RecordHash(leaf[:]) }
 
@@ -130,6 +134,42 @@ func newTree(size uint64, tiles []store.Tile) (*tree, error) {
 				hashes = hashes[n*tlog.HashSize:]
 			}
 		}
+	}
+	return t, nil
+}
+
+// continued returns the right edge of the stored tree with this head, if the
+// tree with the tip seen is where it began (RFC 9162, Section 2.1.4): otherwise
+// [ErrRollback] or [ErrFork].
+func continued(seen Tip, head store.Head, tiles store.TileReader) (*tree, error) {
+	switch {
+	case head.Size < seen.Size:
+		return nil, fmt.Errorf("%w: %d entries, %d were seen", ErrRollback, head.Size, seen.Size)
+	case head.Size == seen.Size && head.Root != seen.Root:
+		return nil, fmt.Errorf("%w: other root at size %d", ErrFork, head.Size)
+	}
+	right, err := tiles(edge(head.Size))
+	if err != nil {
+		return nil, fmt.Errorf("reading tree: %w", err)
+	}
+	t, err := newTree(head.Size, right)
+	if err != nil {
+		return nil, err
+	}
+	if gateway.Digest(t.root()) != head.Root {
+		return nil, fmt.Errorf("%w: tiles do not make the root of size %d", ErrFork, head.Size)
+	}
+	if seen.Size == 0 || seen.Size == head.Size {
+		return t, nil
+	}
+	n := &nodes{fetch: tiles, tiles: map[tileKey][]byte{}, known: map[int64]tlog.Hash{}}
+	n.take(right)
+	proof, err := tlog.ProveTree(int64(head.Size), int64(seen.Size), n)
+	if err != nil {
+		return nil, fmt.Errorf("reading tree: %w", err)
+	}
+	if err := tlog.CheckTree(proof, int64(head.Size), tlog.Hash(head.Root), int64(seen.Size), tlog.Hash(seen.Root)); err != nil {
+		return nil, fmt.Errorf("%w: other root at size %d", ErrFork, seen.Size)
 	}
 	return t, nil
 }

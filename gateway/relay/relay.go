@@ -21,6 +21,7 @@ package relay
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -43,6 +44,7 @@ type Box struct {
 
 // Store is what the relay reads; package store has the contract.
 type Store interface {
+	Claim(ctx context.Context, holder string, items []store.Mail, now, until time.Time) ([]store.Mail, error)
 	Mailbox(ctx context.Context, agency gateway.AgencyID, roles []gateway.Role, now time.Time, limit int) ([]store.Mail, error)
 	MailByDelivery(ctx context.Context, agency gateway.AgencyID, deliveries []string) ([]store.Mail, error)
 	Heading(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
@@ -87,6 +89,7 @@ type Relay struct {
 	cfg    Config
 	bell   bell
 	claims claims
+	holder string // this gateway among those on the database
 }
 
 // New returns a Relay that does nothing of its own until [Relay.Run].
@@ -103,22 +106,29 @@ func New(cfg Config) (*Relay, error) {
 	if cfg.Keep == nil {
 		cfg.Keep = func() []gateway.MessageType { return nil }
 	}
-	return &Relay{cfg: cfg}, nil
+	return &Relay{cfg: cfg, holder: rand.Text()}, nil
 }
 
 // Waiting returns up to limit items of the mailbox that may be handed out now,
 // those not tried yet first. Nobody here gets the messages among them again
 // until done is called, so that a second call returns the next ones, if there
-// are more; a poll of another replica may, and then the version of the item
-// decides.
+// are more; nobody at another replica does for a moment, and should one after
+// all, the version of the item decides.
 func (r *Relay) Waiting(ctx context.Context, box Box, limit int) (items []store.Mail, more bool, done func(), err error) {
 	ahead := r.claims.number(box)
 	found, err := r.cfg.Store.Mailbox(ctx, box.Agency, []gateway.Role{box.Role}, r.cfg.Now(), limit+ahead)
 	if err != nil {
 		return nil, false, func() {}, err
 	}
-	items = r.claims.take(box, found, limit)
-	return items, len(found) >= limit+ahead, func() { r.claims.release(box, items) }, nil
+	mine := r.claims.take(box, found, limit)
+	done = func() { r.claims.release(box, mine) }
+	now := r.cfg.Now()
+	items, err = r.cfg.Store.Claim(ctx, r.holder, mine, now, now.Add(r.cfg.Recheck))
+	if err != nil {
+		done()
+		return nil, false, func() {}, err
+	}
+	return items, len(found) >= limit+ahead, done, nil
 }
 
 // Lease returns the moment until which an item handed out now is not handed

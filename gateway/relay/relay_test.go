@@ -39,6 +39,12 @@ type mailbox struct {
 	// failures is how often fail is returned; 0 is always.
 	failures int
 	purged   int
+	// elsewhere are the items that another gateway has claimed.
+	elsewhere map[int64]bool
+}
+
+func (m *mailbox) Claim(_ context.Context, _ string, items []store.Mail, _, _ time.Time) ([]store.Mail, error) {
+	return slices.DeleteFunc(slices.Clone(items), func(i store.Mail) bool { return m.elsewhere[i.Seq] }), nil
 }
 
 func (m *mailbox) Mailbox(context.Context, gateway.AgencyID, []gateway.Role, time.Time, int) ([]store.Mail, error) {
@@ -357,5 +363,26 @@ func TestWaiting(t *testing.T) {
 	done()
 	if third, _, _, err := r.Waiting(t.Context(), box, 1); err != nil || len(third) != 1 || third[0].Message != jti {
 		t.Errorf("after the first is done: %v, %v; want the message", third, err)
+	}
+}
+
+// TestClaimed: what another gateway on the database decides on just now is not
+// given out here.
+func TestClaimed(t *testing.T) {
+	r, m, _ := newRelay(t)
+	all, _, done, err := r.Waiting(t.Context(), box, 10)
+	if err != nil || len(all) < 2 {
+		t.Fatalf("%d items, %v", len(all), err)
+	}
+	done()
+	m.elsewhere = map[int64]bool{all[0].Seq: true}
+	rest, _, done, err := r.Waiting(t.Context(), box, 10)
+	if err != nil || len(rest) != len(all)-1 || slices.ContainsFunc(rest, func(i store.Mail) bool { return i.Seq == all[0].Seq }) {
+		t.Errorf("%v, %v; want all but the first", rest, err)
+	}
+	done()
+	m.elsewhere = nil
+	if again, _, _, err := r.Waiting(t.Context(), box, 10); err != nil || len(again) != len(all) {
+		t.Errorf("%v, %v; want all", again, err)
 	}
 }

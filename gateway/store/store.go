@@ -151,6 +151,16 @@ type State struct {
 	MAC     []byte
 }
 
+// Document is what stands under a state's name as a whole, as it was signed:
+// the directory's file, the policy's bundle. It is written with its state, so
+// that every gateway on the database has what the others put in force; who reads
+// it verifies it like the file.
+type Document struct {
+	Name    string
+	Version int64 // of the state it was set with
+	Body    []byte
+}
+
 // Statement is one signed fact, kept as it was signed.
 type Statement struct {
 	State  string // name of the State it belongs to
@@ -167,9 +177,10 @@ type Statement struct {
 
 // Write is what one request asks of the database: all of it or nothing.
 type Write struct {
-	Expect      []State // Version compared, else ErrMoved; a name never written has version 0
-	Set         []State // stored; Version must be the expected one plus 1
-	Replay      string  // single-use identifier, "" for none
+	Expect      []State    // Version compared, else ErrMoved; a name never written has version 0
+	Set         []State    // stored; Version must be the expected one plus 1
+	Documents   []Document // stored in place of those before; each of a State in Set, under its Version
+	Replay      string     // single-use identifier, "" for none
 	ReplayUntil time.Time
 	Message     *Message
 	Statements  []Statement
@@ -197,10 +208,15 @@ type Growth struct {
 	Tiles []Tile // new or wider than stored
 }
 
+// TileReader reads tiles as they are in the transaction, by Level and Index.
+type TileReader func(want []Tile) ([]Tile, error)
+
 // Grow is called inside the transaction, under the head lock, with the head
-// as stored and the leaves accepted, in order. It must not block. An error
-// rolls the whole batch back. It is called at most once in a Commit.
-type Grow func(head Head, leaves [][64]byte) (Growth, error)
+// as stored and the leaves accepted, in order. Another gateway may have written
+// since the caller's last Commit; tiles reads what it wrote. Beyond that Grow
+// must not block. An error rolls the whole batch back. When a backend has to do
+// its transaction again Grow is called again, and the last call counts.
+type Grow func(head Head, leaves [][64]byte, tiles TileReader) (Growth, error)
 
 // Store is a backend. All methods may be called at once.
 type Store interface {
@@ -215,6 +231,7 @@ type Store interface {
 	Entries(ctx context.Context, from uint64, limit int) ([]Entry, error)
 
 	States(ctx context.Context, names []string) ([]State, error)                                      // in the order asked; version 0 if unknown
+	Document(ctx context.Context, name string) (Document, error)                                      // ErrNotFound
 	Statements(ctx context.Context, state string) ([]Statement, error)                                // in order of admission
 	Message(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (Message, uint64, error) // and its entry's index
 	// Heading is Message without the body, for those who do not open it.
@@ -225,6 +242,11 @@ type Store interface {
 	// tried yet comes first, oldest first; then what was tried, by the end of
 	// its lease, so that what is held does not bar what waits.
 	Mailbox(ctx context.Context, agency gateway.AgencyID, roles []gateway.Role, now time.Time, limit int) ([]Mail, error)
+	// Claim keeps items from the other gateways on this database until a moment:
+	// it returns those, in order, that no other has claimed, and claims them for
+	// holder. A claim saves work and decides nothing: it may be lost, and what
+	// counts is the version in MailChange.
+	Claim(ctx context.Context, holder string, items []Mail, now, until time.Time) ([]Mail, error)
 	// MailByDelivery returns the messages whose last hand-out is named, and the
 	// notices named by their id.
 	MailByDelivery(ctx context.Context, agency gateway.AgencyID, ids []string) ([]Mail, error)
@@ -238,6 +260,15 @@ type Store interface {
 	// messages that are acknowledged everywhere or expired; it reports how
 	// many rows went. keep lists types kept to their expiry.
 	Purge(ctx context.Context, now time.Time, keep []gateway.MessageType) (int, error)
+
+	// Lease reports whether holder is the one gateway that does what name says
+	// until a moment: whoever asks first while nobody holds it, or holds it
+	// already.
+	Lease(ctx context.Context, name, holder string, now, until time.Time) (bool, error)
+	// Publish stores a checkpoint of a tree of this size as the newest that was
+	// published, unless a larger one was; one of the same size replaces it.
+	Publish(ctx context.Context, size uint64, note []byte) error
+	Published(ctx context.Context) (note []byte, err error) // ErrNotFound
 
 	// Check reads every table against the rows it refers to and reports what
 	// does not fit, in words that hold no content (log fsck).

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"sluss/gateway/store"
+	"sluss/gateway/store/batch"
 )
 
 // Commit implements [store.Store]. Once it has begun it does not heed ctx: a
@@ -17,14 +17,14 @@ import (
 // disk is full gives the reserved space back: from then on, until [Store.Recover]
 // has found space, only writes that may use it are taken. It is not tried again
 // here, because the caller's tree has grown by what was not written.
-func (s *Store) Commit(ctx context.Context, batch []store.Write, grow store.Grow) ([]store.Result, error) {
+func (s *Store) Commit(ctx context.Context, writes []store.Write, grow store.Grow) ([]store.Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	ctx = context.WithoutCancel(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	results, err := s.commit(ctx, batch, grow)
+	results, err := s.commit(ctx, writes, grow)
 	if errors.Is(err, store.ErrFull) {
 		s.useReserve()
 	}
@@ -32,18 +32,27 @@ func (s *Store) Commit(ctx context.Context, batch []store.Write, grow store.Grow
 }
 
 // commit is Commit without the reserve. The caller holds mu.
-func (s *Store) commit(ctx context.Context, batch []store.Write, grow store.Grow) ([]store.Result, error) {
+func (s *Store) commit(ctx context.Context, writes []store.Write, grow store.Grow) ([]store.Result, error) {
 	if s.stopped != nil {
 		return nil, s.stopped
 	}
 	var results []store.Result
 	err := s.transact(ctx, func() (bool, error) {
-		b, err := s.judge(ctx, batch)
+		b, err := s.look(ctx, writes)
+		if err == nil {
+			err = b.Judge(writes, s.full.Load(), quota{ctx, s})
+		}
 		if err != nil {
 			return false, err
 		}
-		results = b.results
-		return b.any, s.apply(ctx, b, grow)
+		results = b.Results
+		if !b.Any {
+			return false, nil
+		}
+		if err := b.Grow(grow, func(want []store.Tile) ([]store.Tile, error) { return s.tiles(ctx, want) }); err != nil {
+			return false, err
+		}
+		return true, s.apply(ctx, b)
 	})
 	if err != nil {
 		return nil, err
@@ -111,45 +120,21 @@ func (s *Store) rollback(ctx context.Context) {
 	}
 }
 
-// apply writes what judge accepted, in the same transaction.
-func (s *Store) apply(ctx context.Context, b *batch, grow store.Grow) error {
-	if !b.any {
-		return nil
-	}
-	head := store.Head{Size: b.head.Size, Root: b.head.Root, Time: b.head.Time}
-	if len(b.entries) > 0 {
-		leaves := make([][64]byte, len(b.entries))
-		for i, e := range b.entries {
-			leaves[i] = e.Leaf
-		}
-		growth, err := grow(head, leaves)
-		if err != nil {
-			return err
-		}
-		if growth.Head.Size != head.Size+uint64(len(leaves)) || growth.Head.Time.Before(head.Time) {
-			return fmt.Errorf("growing tree: size %d and %d leaves make size %d", head.Size, len(leaves), growth.Head.Size)
-		}
-		head = growth.Head
-		for i := range b.entries {
-			b.entries[i].Batch = head.Size
-		}
-		if err := put(ctx, s, tileTable, growth.Tiles); err != nil {
-			return err
-		}
-	}
-	// One after the other, and nothing after an error: SQLite may have ended the
-	// transaction with it, and the next statement would be one by itself.
+// apply writes what was accepted, in the same transaction. One statement comes
+// after the other, and nothing after an error: SQLite may have ended the
+// transaction with it, and the next statement would be one by itself.
+func (s *Store) apply(ctx context.Context, b *batch.Batch) error {
 	for _, step := range []func() error{
-		func() error { return add(ctx, s, entryTable, b.entries) },
-		func() error { return add(ctx, s, replayTable, b.replays) },
-		func() error { return add(ctx, s, messageTable, b.messages) },
-		func() error { return add(ctx, s, statementTable, b.statements) },
-		func() error { return put(ctx, s, stateTable, values(b.states)) },
-		func() error { return add(ctx, s, mailTable, b.mail) },
-		func() error { return change(ctx, s, values(b.changed)) },
-		func() error {
-			return put(ctx, s, headTable, []headRow{{head.Size, head.Root, head.Time, b.head.MailSeq}})
-		},
+		func() error { return put(ctx, s, batch.Tiles, b.Tiles) },
+		func() error { return add(ctx, s, batch.Entries, b.Entries) },
+		func() error { return add(ctx, s, batch.Replays, b.Replays) },
+		func() error { return add(ctx, s, batch.Messages, b.Messages) },
+		func() error { return add(ctx, s, batch.Statements, b.Statements) },
+		func() error { return put(ctx, s, batch.States, values(b.States)) },
+		func() error { return put(ctx, s, batch.Documents, values(b.Documents)) },
+		func() error { return add(ctx, s, batch.Mail, b.Mail) },
+		func() error { return change(ctx, s, values(b.Changed)) },
+		func() error { return put(ctx, s, batch.Heads, []batch.HeadRow{b.Head}) },
 	} {
 		if err := step(); err != nil {
 			return err
@@ -171,18 +156,18 @@ func values[K comparable, V any](m map[K]V) []V {
 var chunks = []int{64, 16, 4, 1}
 
 // add inserts rows, many per statement.
-func add[T any](ctx context.Context, s *Store, t table[T], rows []T) error {
+func add[T any](ctx context.Context, s *Store, t batch.Table[T], rows []T) error {
 	for len(rows) > 0 {
 		n := chunks[0]
 		for i := 1; n > len(rows); i++ {
 			n = chunks[i]
 		}
-		args := make([]any, 0, n*t.width())
+		args := make([]any, 0, n*t.Width())
 		for _, r := range rows[:n] {
-			args = append(args, t.row(r)...)
+			args = append(args, t.Row(r)...)
 		}
 		if err := s.exec(ctx, insertSQL(t, n), args...); err != nil {
-			return fmt.Errorf("inserting into %s: %w", t.name, err)
+			return fmt.Errorf("inserting into %s: %w", t.Name, err)
 		}
 		rows = rows[n:]
 	}
@@ -191,22 +176,13 @@ func add[T any](ctx context.Context, s *Store, t table[T], rows []T) error {
 
 // put inserts rows, or replaces those with the same primary key, which is the
 // first column.
-func put[T any](ctx context.Context, s *Store, t table[T], rows []T) error {
+func put[T any](ctx context.Context, s *Store, t batch.Table[T], rows []T) error {
 	for _, r := range rows {
-		if err := s.exec(ctx, upsertSQL(t), t.row(r)...); err != nil {
-			return fmt.Errorf("updating %s: %w", t.name, err)
+		if err := s.exec(ctx, insertSQL(t, 1)+t.Updates(), t.Row(r)...); err != nil {
+			return fmt.Errorf("updating %s: %w", t.Name, err)
 		}
 	}
 	return nil
-}
-
-func upsertSQL[T any](t table[T]) string {
-	key, rest, _ := strings.Cut(t.columns, ", ")
-	var set []string
-	for c := range strings.SplitSeq(rest+", sum", ", ") {
-		set = append(set, c+" = excluded."+c)
-	}
-	return insertSQL(t, 1) + " ON CONFLICT (" + key + ") DO UPDATE SET " + strings.Join(set, ", ")
 }
 
 // change updates what may change of mailbox items, so that the indexes on what
@@ -214,7 +190,7 @@ func upsertSQL[T any](t table[T]) string {
 func change(ctx context.Context, s *Store, items []store.Mail) error {
 	const query = "UPDATE mail SET state = ?, version = ?, lease = ?, hold = ?, delivery = ?, entry = ?, token = ?, sum = ? WHERE seq = ?"
 	for _, m := range items {
-		row := mailTable.row(m)
+		row := batch.Mail.Row(m)
 		if err := s.exec(ctx, query, append(row[len(row)-8:], m.Seq)...); err != nil {
 			return fmt.Errorf("updating mail: %w", err)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"sluss/gateway"
 	"sluss/gateway/store"
+	"sluss/gateway/store/batch"
 )
 
 // linger is how long after its expiry a message's row stays, without body, so
@@ -66,7 +67,7 @@ func (s *Store) purgePage(ctx context.Context, now time.Time, keep string) (int,
 			if err != nil {
 				return false, err
 			}
-			r, err := st.ExecContext(ctx, millis(now.Add(-p.linger)), pageful)
+			r, err := st.ExecContext(ctx, batch.Millis(now.Add(-p.linger)), pageful)
 			if err != nil {
 				return false, fmt.Errorf("purging: %w", err)
 			}
@@ -94,18 +95,18 @@ func (s *Store) purgeBodies(ctx context.Context, now time.Time, keep string) (in
 		OR m.type NOT IN (SELECT value FROM json_each(?))
 		AND EXISTS (SELECT 1 FROM mail WHERE message <> '' AND message = m.id AND issuer = m.issuer)
 		AND NOT EXISTS (SELECT 1 FROM mail WHERE message <> '' AND message = m.id AND issuer = m.issuer AND ` + open + `)) LIMIT ?`
-	done := make([]messageRow, 0, pageful)
+	done := make([]batch.MessageRow, 0, pageful)
 	st, err := s.stmt(ctx, query)
 	if err != nil {
 		return 0, err
 	}
-	rows, err := st.QueryContext(ctx, millis(now), keep, pageful)
+	rows, err := st.QueryContext(ctx, batch.Millis(now), keep, pageful)
 	if err != nil {
 		return 0, fmt.Errorf("purging bodies: %w", err)
 	}
 	defer rows.Close()
 	for rows.Next() {
-		m, err := messageTable.scan(rows)
+		m, err := batch.Messages.Scan(rows)
 		if err != nil {
 			return 0, fmt.Errorf("purging bodies: %w", err)
 		}
@@ -116,7 +117,7 @@ func (s *Store) purgeBodies(ctx context.Context, now time.Time, keep string) (in
 	}
 	for _, m := range done {
 		m.Body, m.Key = nil, ""
-		row := messageTable.row(m)
+		row := batch.Messages.Row(m)
 		err := s.exec(ctx, "UPDATE message SET body = x'', key = '', sum = ? WHERE id = ? AND issuer = ?",
 			row[len(row)-1], string(m.ID), string(m.Issuer))
 		if err != nil {
@@ -143,7 +144,7 @@ func (s *Store) Forget(ctx context.Context, key string) (int, error) {
 	if key == "" {
 		return 0, fmt.Errorf("%w: no key named", store.ErrInvalid)
 	}
-	found, err := list(ctx, s, indexTable, "SELECT idx FROM entry WHERE key = ? ORDER BY idx", key)
+	found, err := list(ctx, s, batch.Indexes, "SELECT idx FROM entry WHERE key = ? ORDER BY idx", key)
 	if err != nil {
 		return 0, err
 	}
@@ -169,21 +170,15 @@ func (s *Store) forgetPage(ctx context.Context, page []uint64) error {
 	}
 	return s.transact(ctx, func() (bool, error) {
 		for _, index := range page {
-			e, err := one(ctx, s, entryTable, entryTable.selects()+"WHERE idx = ?", int64(index))
+			e, err := one(ctx, s, batch.Entries, batch.Entries.Selects()+"WHERE idx = ?", int64(index))
 			if err != nil {
 				return false, err
 			}
 			e.E1, e.E2, e.Key, e.Discloser, e.Recipient, e.Subject, e.Case = nil, nil, "", "", "", "", ""
-			if err := put(ctx, s, entryTable, []store.Indexed{e}); err != nil {
+			if err := put(ctx, s, batch.Entries, []store.Indexed{e}); err != nil {
 				return false, err
 			}
 		}
 		return true, nil
 	})
 }
-
-// indexTable reads indexes of entries.
-var indexTable = table[uint64]{name: "entry", scan: func(row scanner) (index uint64, err error) {
-	err = row.Scan(&index)
-	return index, err
-}}

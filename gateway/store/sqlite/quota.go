@@ -5,12 +5,19 @@ import (
 	"fmt"
 
 	"sluss/gateway/store"
+	"sluss/gateway/store/batch"
 )
 
-// overQuota reports whether w would bring a mailbox or its sender over the
-// limit. Notices are not counted: they answer messages that were, and an
-// acknowledgement must never be refused because somebody's mailbox is full.
-func (s *Store) overQuota(ctx context.Context, w *store.Write) (bool, error) {
+// quota is the [batch.Quota] of a transaction. The counts are kept in step from
+// one to the next; a batch that fails forgets them all.
+type quota struct {
+	ctx context.Context
+	*Store
+}
+
+// Over implements [batch.Quota].
+func (s quota) Over(w *store.Write) (bool, error) {
+	ctx := s.ctx
 	if m := w.Message; m != nil {
 		n, ok := s.counts.sender[m.Issuer]
 		if !ok {
@@ -28,7 +35,7 @@ func (s *Store) overQuota(ctx context.Context, w *store.Write) (bool, error) {
 		if m.Message == "" {
 			continue
 		}
-		k := box{m.Agency, m.Role}
+		k := batch.Box{Agency: m.Agency, Role: m.Role}
 		n, ok := s.counts.mailbox[k]
 		if !ok {
 			err := s.scalar(ctx, &n, "SELECT count(*) FROM mail WHERE agency = ? AND role = ? AND "+open+" AND message <> ''",
@@ -53,16 +60,14 @@ func (s *Store) scalar(ctx context.Context, dest *int, query string, args ...any
 	return st.QueryRowContext(ctx, args...).Scan(dest)
 }
 
-// count keeps the counts in step with an accepted write: what it brings, and
-// the mailboxes in which it closed an item. A batch that fails afterwards
-// forgets them all.
-func (s *Store) count(w *store.Write, closed []box) {
+// Count implements [batch.Quota].
+func (s quota) Count(w *store.Write, closed []batch.Box) {
 	if w.Message != nil {
 		s.counts.sender[w.Message.Issuer]++
 	}
 	for _, m := range w.Mail {
 		if m.Message != "" {
-			s.counts.mailbox[box{m.Agency, m.Role}]++
+			s.counts.mailbox[batch.Box{Agency: m.Agency, Role: m.Role}]++
 		}
 	}
 	for _, k := range closed {

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"sluss/gateway"
 	"sluss/gateway/store"
+	"sluss/gateway/store/batch"
 )
 
 // reader returns the prepared statement for query on the reading connections.
@@ -30,42 +32,42 @@ func (s *Store) reader(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 // list reads the rows that query finds, among those committed.
-func list[T any](ctx context.Context, s *Store, t table[T], query string, args ...any) ([]T, error) {
+func list[T any](ctx context.Context, s *Store, t batch.Table[T], query string, args ...any) ([]T, error) {
 	st, err := s.reader(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	rows, err := st.QueryContext(ctx, args...)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", t.name, err)
+		return nil, fmt.Errorf("reading %s: %w", t.Name, err)
 	}
 	defer rows.Close()
 	var out []T
 	for rows.Next() {
-		v, err := t.scan(rows)
+		v, err := t.Scan(rows)
 		if err != nil {
-			return nil, fmt.Errorf("reading %s: %w", t.name, err)
+			return nil, fmt.Errorf("reading %s: %w", t.Name, err)
 		}
 		out = append(out, v)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", t.name, err)
+		return nil, fmt.Errorf("reading %s: %w", t.Name, err)
 	}
 	return out, nil
 }
 
 // single reads the one row that query finds, or [store.ErrNotFound].
-func single[T any](ctx context.Context, s *Store, t table[T], query string, args ...any) (v T, err error) {
+func single[T any](ctx context.Context, s *Store, t batch.Table[T], query string, args ...any) (v T, err error) {
 	st, err := s.reader(ctx, query)
 	if err != nil {
 		return v, err
 	}
-	v, err = t.scan(st.QueryRowContext(ctx, args...))
+	v, err = t.Scan(st.QueryRowContext(ctx, args...))
 	if errors.Is(err, sql.ErrNoRows) {
 		return v, store.ErrNotFound
 	}
 	if err != nil {
-		return v, fmt.Errorf("reading %s: %w", t.name, err)
+		return v, fmt.Errorf("reading %s: %w", t.Name, err)
 	}
 	return v, nil
 }
@@ -82,46 +84,49 @@ func array[T any](list []T) (string, error) {
 
 // Head implements [store.Store].
 func (s *Store) Head(ctx context.Context) (store.Head, error) {
-	h, err := single(ctx, s, headTable, headTable.selects())
+	h, err := single(ctx, s, batch.Heads, batch.Heads.Selects())
 	return store.Head{Size: h.Size, Root: h.Root, Time: h.Time}, err
 }
 
+const tilesSQL = "SELECT id, hashes FROM tile WHERE id IN (SELECT value FROM json_each(?))"
+
 // Tiles implements [store.Store].
 func (s *Store) Tiles(ctx context.Context, want []store.Tile) ([]store.Tile, error) {
+	in, err := array(tileIDs(want))
+	if err != nil {
+		return nil, err
+	}
+	found, err := list(ctx, s, batch.Tiles, tilesSQL, in)
+	if err != nil {
+		return nil, err
+	}
+	return asked(found, want)
+}
+
+func tileIDs(want []store.Tile) []int64 {
 	ids := make([]int64, len(want))
 	for i, t := range want {
-		ids[i] = tileID(t.Level, t.Index)
+		ids[i] = batch.TileID(t.Level, t.Index)
 	}
-	in, err := array(ids)
-	if err != nil {
-		return nil, err
-	}
-	found, err := list(ctx, s, tileTable, tileTable.selects()+"WHERE id IN (SELECT value FROM json_each(?))", in)
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[int64]store.Tile, len(found))
-	for _, t := range found {
-		byID[tileID(t.Level, t.Index)] = t
-	}
+	return ids
+}
+
+// asked returns the tiles found in the order in which they were asked for.
+func asked(found, want []store.Tile) ([]store.Tile, error) {
 	out := make([]store.Tile, len(want))
-	for i, id := range ids {
-		t, ok := byID[id]
-		if !ok {
-			return nil, fmt.Errorf("%w: tile %d/%d", store.ErrNotFound, want[i].Level, want[i].Index)
+	for i, w := range want {
+		at := slices.IndexFunc(found, func(t store.Tile) bool { return t.Level == w.Level && t.Index == w.Index })
+		if at < 0 {
+			return nil, fmt.Errorf("%w: tile %d/%d", store.ErrNotFound, w.Level, w.Index)
 		}
-		out[i] = t
+		out[i] = found[at]
 	}
 	return out, nil
 }
 
 // Leaves implements [store.Store].
 func (s *Store) Leaves(ctx context.Context, from, to uint64) ([][64]byte, error) {
-	leaves := table[[64]byte]{name: "entry", scan: func(row scanner) (l [64]byte, err error) {
-		err = row.Scan(leafOf{&l})
-		return l, err
-	}}
-	out, err := list(ctx, s, leaves, "SELECT leaf FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx", int64(from), int64(to))
+	out, err := list(ctx, s, batch.Leaves, "SELECT leaf FROM entry WHERE idx >= ? AND idx < ? ORDER BY idx", int64(from), int64(to))
 	if err == nil && uint64(len(out)) != to-from {
 		err = fmt.Errorf("%w: leaves %d to %d", store.ErrNotFound, from, to)
 	}
@@ -130,13 +135,13 @@ func (s *Store) Leaves(ctx context.Context, from, to uint64) ([][64]byte, error)
 
 // Entry implements [store.Store].
 func (s *Store) Entry(ctx context.Context, index uint64) (store.Entry, error) {
-	e, err := single(ctx, s, entryTable, entryTable.selects()+"WHERE idx = ?", int64(index))
+	e, err := single(ctx, s, batch.Entries, batch.Entries.Selects()+"WHERE idx = ?", int64(index))
 	return e.Entry, err
 }
 
 // Entries implements [store.Store].
 func (s *Store) Entries(ctx context.Context, from uint64, n int) ([]store.Entry, error) {
-	found, err := list(ctx, s, entryTable, entryTable.selects()+"WHERE idx >= ? ORDER BY idx"+limit, int64(from), n)
+	found, err := list(ctx, s, batch.Entries, batch.Entries.Selects()+"WHERE idx >= ? ORDER BY idx"+limit, int64(from), n)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +161,7 @@ func (s *Store) States(ctx context.Context, names []string) ([]store.State, erro
 	if err != nil {
 		return nil, err
 	}
-	found, err := list(ctx, s, stateTable, stateTable.selects()+"WHERE name IN (SELECT value FROM json_each(?))", in)
+	found, err := list(ctx, s, batch.States, batch.States.Selects()+"WHERE name IN (SELECT value FROM json_each(?))", in)
 	if err != nil {
 		return nil, err
 	}
@@ -172,30 +177,35 @@ func (s *Store) States(ctx context.Context, names []string) ([]store.State, erro
 	return out, nil
 }
 
+// Document implements [store.Store].
+func (s *Store) Document(ctx context.Context, name string) (store.Document, error) {
+	return single(ctx, s, batch.Documents, batch.Documents.Selects()+"WHERE name = ?", name)
+}
+
 // Statements implements [store.Store].
 func (s *Store) Statements(ctx context.Context, state string) ([]store.Statement, error) {
-	return list(ctx, s, statementTable, statementTable.selects()+"WHERE state = ? ORDER BY seq", state)
+	return list(ctx, s, batch.Statements, batch.Statements.Selects()+"WHERE state = ? ORDER BY seq", state)
 }
 
 // Message implements [store.Store].
 func (s *Store) Message(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error) {
-	m, err := single(ctx, s, messageTable, messageTable.selects()+"WHERE id = ? AND issuer = ?", string(id), string(iss))
+	m, err := single(ctx, s, batch.Messages, batch.Messages.Selects()+"WHERE id = ? AND issuer = ?", string(id), string(iss))
 	return m.Message, m.Entry, err
 }
 
 // headingSQL reads a message without its body.
-var headingSQL = strings.Replace(messageTable.selects(), " body,", " x'' AS body,", 1) + "WHERE id = ? AND issuer = ?"
+var headingSQL = strings.Replace(batch.Messages.Selects(), " body,", " x'' AS body,", 1) + "WHERE id = ? AND issuer = ?"
 
 // Heading implements [store.Store].
 func (s *Store) Heading(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error) {
-	m, err := single(ctx, s, messageTable, headingSQL, string(id), string(iss))
+	m, err := single(ctx, s, batch.Messages, headingSQL, string(id), string(iss))
 	return m.Message, m.Entry, err
 }
 
 // MessageByID implements [store.Store]. Should two agencies have sent to the
 // same agency under one identifier, it names neither.
 func (s *Store) MessageByID(ctx context.Context, to gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error) {
-	found, err := list(ctx, s, messageTable, messageTable.selects()+"WHERE id = ? AND recipient = ? LIMIT 2", string(id), string(to))
+	found, err := list(ctx, s, batch.Messages, batch.Messages.Selects()+"WHERE id = ? AND recipient = ? LIMIT 2", string(id), string(to))
 	if err != nil {
 		return store.Message{}, 0, err
 	}
@@ -215,8 +225,8 @@ func (s *Store) Mailbox(ctx context.Context, agency gateway.AgencyID, roles []ga
 	for _, r := range roles {
 		args = append(args, string(r))
 	}
-	return list(ctx, s, mailTable, mailTable.selects()+"WHERE agency = ? AND role IN "+marks(len(roles))+" AND "+
-		open+" AND lease <= ? ORDER BY lease, seq"+limit, append(args, millis(now), n)...)
+	return list(ctx, s, batch.Mail, batch.Mail.Selects()+"WHERE agency = ? AND role IN "+marks(len(roles))+" AND "+
+		open+" AND lease <= ? ORDER BY lease, seq"+limit, append(args, batch.Millis(now), n)...)
 }
 
 // MailByDelivery implements [store.Store].
@@ -225,7 +235,7 @@ func (s *Store) MailByDelivery(ctx context.Context, agency gateway.AgencyID, ids
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s, mailTable, mailTable.selects()+"WHERE seq IN ("+
+	return list(ctx, s, batch.Mail, batch.Mail.Selects()+"WHERE seq IN ("+
 		"SELECT seq FROM mail WHERE delivery <> '' AND delivery IN (SELECT value FROM json_each(?1)) UNION ALL "+
 		"SELECT seq FROM mail WHERE notice_id <> '' AND notice_id IN (SELECT value FROM json_each(?1))) "+
 		"AND agency = ?2 ORDER BY seq", in, string(agency))
@@ -233,13 +243,13 @@ func (s *Store) MailByDelivery(ctx context.Context, agency gateway.AgencyID, ids
 
 // MailOf implements [store.Store].
 func (s *Store) MailOf(ctx context.Context, iss gateway.AgencyID, id gateway.MessageID) ([]store.Mail, error) {
-	return list(ctx, s, mailTable, mailTable.selects()+"WHERE message <> '' AND message = ? AND issuer = ? ORDER BY seq",
+	return list(ctx, s, batch.Mail, batch.Mail.Selects()+"WHERE message <> '' AND message = ? AND issuer = ? ORDER BY seq",
 		string(id), string(iss))
 }
 
 // Expired implements [store.Store].
 func (s *Store) Expired(ctx context.Context, now time.Time, n int) ([]store.Mail, error) {
-	return list(ctx, s, mailTable, mailTable.selects()+"WHERE "+open+" AND expires <= ? ORDER BY expires, seq"+limit, millis(now), n)
+	return list(ctx, s, batch.Mail, batch.Mail.Selects()+"WHERE "+open+" AND expires <= ? ORDER BY expires, seq"+limit, batch.Millis(now), n)
 }
 
 // Search implements [store.Searcher].
@@ -255,14 +265,14 @@ func (s *Store) Search(ctx context.Context, q store.Query) ([]store.Indexed, err
 	and(q.Case != "", "case_ref <> '' AND case_ref = ?", string(q.Case))
 	and(q.Discloser != "", "discloser <> '' AND discloser = ?", string(q.Discloser))
 	and(q.Recipient != "", "recipient <> '' AND recipient = ?", string(q.Recipient))
-	and(!q.From.IsZero(), "time >= ?", millis(q.From))
+	and(!q.From.IsZero(), "time >= ?", batch.Millis(q.From))
 	if len(where) == 0 {
 		return nil, fmt.Errorf("%w: a search needs a person, a case, an agency or a period", store.ErrInvalid)
 	}
-	and(!q.To.IsZero(), "time < ?", millis(q.To))
+	and(!q.To.IsZero(), "time < ?", batch.Millis(q.To))
 	and(q.Kind != "", "+kind = ?", q.Kind)
 	and(q.Before != 0, "(time, idx) < (SELECT time, idx FROM entry WHERE idx = ?)", int64(q.Before))
 	args = append(args, q.Limit)
-	return list(ctx, s, entryTable, entryTable.selects()+"WHERE "+strings.Join(where, " AND ")+
+	return list(ctx, s, batch.Entries, batch.Entries.Selects()+"WHERE "+strings.Join(where, " AND ")+
 		" ORDER BY time DESC, idx DESC"+limit, args...)
 }

@@ -5,12 +5,14 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+
+	"sluss/gateway/store/batch"
 )
 
 // version is the schema's version (PRAGMA user_version); application marks the
 // file as ours (PRAGMA application_id, "Slus").
 const (
-	version     = 1
+	version     = 2
 	application = 0x536c7573
 )
 
@@ -93,7 +95,7 @@ func createSchema(ctx context.Context, conn *sql.Conn) error {
 	if _, err := tx.ExecContext(ctx, schema+marks); err != nil {
 		return fmt.Errorf("creating schema: %w", err)
 	}
-	if _, err := tx.ExecContext(ctx, insertSQL(headTable, 1), headTable.row(headRow{Root: emptyRoot})...); err != nil {
+	if _, err := tx.ExecContext(ctx, insertSQL(batch.Heads, 1), batch.Heads.Row(batch.HeadRow{Root: batch.EmptyRoot})...); err != nil {
 		return fmt.Errorf("creating head: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
@@ -137,6 +139,10 @@ CREATE INDEX statement_id ON statement (id, issuer);
 CREATE TABLE state (
 	name TEXT PRIMARY KEY, version INTEGER NOT NULL, digest BLOB NOT NULL, mac BLOB NOT NULL, sum INTEGER NOT NULL) STRICT,
 	WITHOUT ROWID;
+CREATE TABLE document (
+	name TEXT PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL, sum INTEGER NOT NULL) STRICT;
+CREATE TABLE published (
+	id INTEGER PRIMARY KEY CHECK (id = 0), size INTEGER NOT NULL, note BLOB NOT NULL, sum INTEGER NOT NULL) STRICT;
 CREATE TABLE mail (
 	seq INTEGER PRIMARY KEY, agency TEXT NOT NULL, role TEXT NOT NULL, issuer TEXT NOT NULL, message TEXT NOT NULL,
 	notice BLOB NOT NULL, notice_id TEXT NOT NULL, expires INTEGER NOT NULL, state TEXT NOT NULL, version INTEGER NOT NULL,
@@ -154,8 +160,9 @@ CREATE INDEX mail_message ON mail (message, issuer) WHERE message <> '';
 // word for word to use them.
 const open = "state IN ('waiting', 'held', 'handed')"
 
-// tileID is the primary key of a tile. Level is at most 7 (2^64 leaves) and
-// index below 2^48.
-func tileID(level, index uint64) int64 { return int64(level<<48 | index) }
-
 func marks(n int) string { return "(?" + strings.Repeat(",?", n-1) + ")" }
+
+func insertSQL[T any](t batch.Table[T], rows int) string {
+	m := marks(t.Width())
+	return "INSERT INTO " + t.Name + " (" + t.Columns + ", sum) VALUES " + m + strings.Repeat(","+m, rows-1)
+}

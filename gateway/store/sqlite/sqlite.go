@@ -7,15 +7,8 @@
 // connection writes, others read committed rows only, and a lock file keeps a
 // second process away. The file must lie on a local disk.
 //
-// A batch is one transaction: what its writes name is read at once, each write
-// is judged in memory in order, and what was accepted is written in multi-row
-// inserts. A write that conflicts has touched nothing, so there is nothing to
-// roll back for it.
-//
-// Every row carries a checksum over its columns, which finds damage and
-// careless edits. It is no protection against a person who can write the file:
-// that is what the log's tree, the signed statements and the encryption are
-// for, and what the fsck of package disclosure compares the rows with.
+// A batch is one transaction: what its writes name is read at once, package batch
+// judges them, and what was accepted is written in multi-row inserts.
 package sqlite
 
 import (
@@ -34,6 +27,7 @@ import (
 
 	"sluss/gateway"
 	"sluss/gateway/store"
+	"sluss/gateway/store/batch"
 )
 
 // Errors of Open; errors.Is.
@@ -266,13 +260,8 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) error {
 // known; only the writer changes them, so what was counted once stays right
 // until a batch fails.
 type counts struct {
-	mailbox map[box]int
+	mailbox map[batch.Box]int
 	sender  map[gateway.AgencyID]int
 }
 
-type box struct {
-	agency gateway.AgencyID
-	role   gateway.Role
-}
-
-func (s *Store) forgetCounts() { s.counts = counts{map[box]int{}, map[gateway.AgencyID]int{}} }
+func (s *Store) forgetCounts() { s.counts = counts{map[batch.Box]int{}, map[gateway.AgencyID]int{}} }

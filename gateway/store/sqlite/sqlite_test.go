@@ -71,7 +71,7 @@ func TestLocked(t *testing.T) {
 
 func TestSchema(t *testing.T) {
 	for name, spoil := range map[string]string{
-		"later version":     "PRAGMA user_version = 2",
+		"later version":     "PRAGMA user_version = 99",
 		"other application": "PRAGMA application_id = 1",
 		"no version":        "PRAGMA user_version = 0",
 	} {

@@ -110,9 +110,9 @@ func rolledBack(s *suite) {
 	w.Replay, w.ReplayUntil = "once", now.Add(time.Hour)
 	w.Set = []store.State{{Name: "a", Version: 1}}
 	for _, grow := range []store.Grow{
-		func(store.Head, [][64]byte) (store.Growth, error) { return store.Growth{}, broken },
-		func(h store.Head, l [][64]byte) (store.Growth, error) {
-			g, err := Grow(h, l)
+		func(store.Head, [][64]byte, store.TileReader) (store.Growth, error) { return store.Growth{}, broken },
+		func(h store.Head, l [][64]byte, tiles store.TileReader) (store.Growth, error) {
+			g, err := Grow(h, l, tiles)
 			g.Head.Size++ // not the size that the leaves make
 			return g, err
 		},
@@ -275,6 +275,10 @@ func invalid(s *suite) {
 		"a version in reserved space": func(w *store.Write) {
 			w.Message, w.Mail, w.Reserved, w.Set = nil, nil, true, []store.State{{Name: "a", Version: 1}}
 		},
+		"document without state": func(w *store.Write) { w.Documents = []store.Document{{Name: "a", Version: 1}} },
+		"document of another version": func(w *store.Write) {
+			w.Set, w.Documents = []store.State{{Name: "a", Version: 1}}, []store.Document{{Name: "a", Version: 2}}
+		},
 		"mail to nobody":      func(w *store.Write) { w.Mail[0].Agency = "" },
 		"mail to no function": func(w *store.Write) { w.Mail[0].Role = "" },
 		"mail handed at once": func(w *store.Write) { w.Mail[0].State = store.Handed },
@@ -344,9 +348,9 @@ func concurrent(s *suite) {
 // during the commit leaves it whole.
 func hungUp(s *suite) {
 	ctx, cancel := context.WithCancel(s.Context())
-	results, err := s.Commit(ctx, []store.Write{s.submit(s.id())}, func(h store.Head, l [][64]byte) (store.Growth, error) {
+	results, err := s.Commit(ctx, []store.Write{s.submit(s.id())}, func(h store.Head, l [][64]byte, tiles store.TileReader) (store.Growth, error) {
 		cancel()
-		return Grow(h, l)
+		return Grow(h, l, tiles)
 	})
 	if err != nil || results[0].Err != nil || s.size() != 1 {
 		s.Errorf("Commit = %v, size %d, want a whole commit", err, s.size())

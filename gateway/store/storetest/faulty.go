@@ -85,8 +85,8 @@ func (f *Faulty) Commit(ctx context.Context, batch []store.Write, grow store.Gro
 	case Before:
 		return nil, fmt.Errorf("committing: %w", ErrInjected)
 	case Inside:
-		return f.Store.Commit(ctx, batch, func(h store.Head, l [][64]byte) (store.Growth, error) {
-			g, err := grow(h, l)
+		return f.Store.Commit(ctx, batch, func(h store.Head, l [][64]byte, tiles store.TileReader) (store.Growth, error) {
+			g, err := grow(h, l, tiles)
 			return g, errors.Join(err, ErrInjected)
 		})
 	case After:
@@ -200,4 +200,30 @@ func (f *Faulty) Expired(ctx context.Context, now time.Time, limit int) ([]store
 // Purge implements [store.Store].
 func (f *Faulty) Purge(ctx context.Context, now time.Time, keep []gateway.MessageType) (int, error) {
 	return reading(f, "Purge", func() (int, error) { return f.Store.Purge(ctx, now, keep) })
+}
+
+// Document implements [store.Store].
+func (f *Faulty) Document(ctx context.Context, name string) (store.Document, error) {
+	return reading(f, "Document", func() (store.Document, error) { return f.Store.Document(ctx, name) })
+}
+
+// Claim implements [store.Store].
+func (f *Faulty) Claim(ctx context.Context, holder string, items []store.Mail, now, until time.Time) ([]store.Mail, error) {
+	return reading(f, "Claim", func() ([]store.Mail, error) { return f.Store.Claim(ctx, holder, items, now, until) })
+}
+
+// Lease implements [store.Store].
+func (f *Faulty) Lease(ctx context.Context, name, holder string, now, until time.Time) (bool, error) {
+	return reading(f, "Lease", func() (bool, error) { return f.Store.Lease(ctx, name, holder, now, until) })
+}
+
+// Publish implements [store.Store].
+func (f *Faulty) Publish(ctx context.Context, size uint64, note []byte) error {
+	_, err := reading(f, "Publish", func() (struct{}, error) { return struct{}{}, f.Store.Publish(ctx, size, note) })
+	return err
+}
+
+// Published implements [store.Store].
+func (f *Faulty) Published(ctx context.Context) ([]byte, error) {
+	return reading(f, "Published", func() ([]byte, error) { return f.Store.Published(ctx) })
 }

@@ -10,10 +10,10 @@ import (
 )
 
 func tiles(s *suite) {
-	grow := func(tiles ...store.Tile) store.Grow {
-		return func(h store.Head, l [][64]byte) (store.Growth, error) {
-			g, err := Grow(h, l)
-			g.Tiles = tiles
+	grow := func(grown ...store.Tile) store.Grow {
+		return func(h store.Head, l [][64]byte, tiles store.TileReader) (store.Growth, error) {
+			g, err := Grow(h, l, nil)
+			g.Tiles = grown
 			return g, err
 		}
 	}
@@ -28,6 +28,21 @@ func tiles(s *suite) {
 	commit(grow(a, b))
 	wider := store.Tile{Level: 0, Index: 0, Hashes: make([]byte, 64)}
 	commit(grow(wider))
+	// The transaction reads what stands before it, and goes on without it when
+	// it is not there.
+	commit(func(h store.Head, l [][64]byte, tiles store.TileReader) (store.Growth, error) {
+		got, err := tiles([]store.Tile{{Level: 5, Index: 1 << 40}, {}})
+		if err != nil {
+			return store.Growth{}, err
+		}
+		s.same("tiles in the transaction", got, []store.Tile{b, wider})
+		if _, err := tiles([]store.Tile{{Level: 1}}); !errors.Is(err, store.ErrNotFound) {
+			s.Errorf("missing tile in the transaction: %v, want ErrNotFound", err)
+		}
+		g, err := Grow(h, l, tiles)
+		g.Tiles = nil
+		return g, err
+	})
 	got, err := s.Tiles(s.Context(), []store.Tile{{Level: 5, Index: 1 << 40}, {}})
 	if err != nil {
 		s.Fatal(err)
@@ -181,5 +196,63 @@ func reopen(s *suite) {
 	var role gateway.Role = "municipality.none"
 	if items := s.items(now, 10, role); len(items) != 0 {
 		s.Errorf("items of nobody: %+v", items)
+	}
+}
+
+// documents stand under their state, the last one alone.
+func documents(s *suite) {
+	if _, err := s.Document(s.Context(), "policy"); !errors.Is(err, store.ErrNotFound) {
+		s.Errorf("no document: %v, want ErrNotFound", err)
+	}
+	set := func(v int64, body string) store.Write {
+		return store.Write{Set: []store.State{{Name: "policy", Version: v}}, Documents: []store.Document{{Name: "policy", Version: v, Body: []byte(body)}}}
+	}
+	s.must(set(1, "one"), set(2, "two"))
+	s.refused(set(2, "other two"), store.ErrMoved)
+	s.must(set(3, "three"))
+	got, err := s.Document(s.Context(), "policy")
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.same("document", got, store.Document{Name: "policy", Version: 3, Body: []byte("three")})
+}
+
+// published is never taken back by a smaller checkpoint.
+func published(s *suite) {
+	if _, err := s.Published(s.Context()); !errors.Is(err, store.ErrNotFound) {
+		s.Errorf("nothing published: %v, want ErrNotFound", err)
+	}
+	for _, p := range []struct {
+		size       uint64
+		note, want string
+	}{{5, "five", "five"}, {4, "four", "five"}, {5, "five, cosigned", "five, cosigned"}, {6, "six", "six"}} {
+		if err := s.Publish(s.Context(), p.size, []byte(p.note)); err != nil {
+			s.Fatal(err)
+		}
+		if got, err := s.Published(s.Context()); err != nil || string(got) != p.want {
+			s.Errorf("after %q: %q, %v, want %q", p.note, got, err, p.want)
+		}
+	}
+}
+
+// leases are renewed by their holder, and free when nobody renewed them. Claims
+// give an item to one. What a second gateway gets is tried where there can be one.
+func leases(s *suite) {
+	for range 2 {
+		if ok, err := s.Lease(s.Context(), "publisher", "a", now, now.Add(time.Minute)); !ok || err != nil {
+			s.Errorf("Lease = %v, %v", ok, err)
+		}
+	}
+	s.must(s.submit(s.id()), s.submit(s.id()))
+	items := s.items(now, 10, role)
+	for range 2 {
+		got, err := s.Claim(s.Context(), "a", items, now, now.Add(time.Minute))
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.same("claimed", got, items)
+	}
+	if got, err := s.Claim(s.Context(), "a", nil, now, now); err != nil || len(got) != 0 {
+		s.Errorf("Claim of nothing = %v, %v", got, err)
 	}
 }

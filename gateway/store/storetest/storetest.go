@@ -32,7 +32,7 @@ func Run(t *testing.T, open Open) {
 		"Empty": empty, "ReadBack": readBack, "RolledBack": rolledBack, "LeftOutWhole": leftOutWhole, "Order": order,
 		"Duplicate": duplicate, "Replay": replay, "Versions": versions, "Invalid": invalid, "HandOut": handOut,
 		"Mailbox": mailbox, "Quota": quota, "Expiry": expiry, "Purge": purge, "Tiles": tiles, "Ranges": ranges,
-		"Search": search, "Under": under, "Reopen": reopen, "Concurrent": concurrent, "HungUp": hungUp, "Big": big,
+		"Search": search, "Under": under, "Reopen": reopen, "Documents": documents, "Published": published, "Leases": leases, "Concurrent": concurrent, "HungUp": hungUp, "Big": big,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{T: t, open: open, dir: t.TempDir(), limits: Limits{1000, 1000}}
@@ -85,7 +85,7 @@ const (
 
 // Grow grows a stand-in for the tree: the root is a chain of digests and the
 // one tile holds the number of leaves. Package disclosure has the real one.
-func Grow(head store.Head, leaves [][64]byte) (store.Growth, error) {
+func Grow(head store.Head, leaves [][64]byte, _ store.TileReader) (store.Growth, error) {
 	h := sha256.New()
 	h.Write(head.Root[:])
 	for _, l := range leaves {
