@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"gateway/store":           {},
 	"gateway/store/batch":     {"gateway/store"},
 	"gateway/store/sqlite":    {"gateway/store", "gateway/store/batch"},
+	"gateway/store/database":  {"gateway/store", "gateway/store/sqlite"},
 	"gateway/store/storetest": {"gateway/store"},
 	"gateway/facts":           {"gateway/envelope", "gateway/catalogue", "gateway/store"},
 	"gateway/facts/fixtures":  {"gateway/facts"},

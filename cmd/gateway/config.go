@@ -37,11 +37,18 @@ type config struct {
 	// read it, at Listen.
 	Public string `json:"public,omitempty"`
 
-	// Data is the directory of the database, State that of what must not lie in
-	// the database's backups: the log's anchor, the last directory and policy,
-	// the at-rest keys.
+	// Data is the directory of the embedded database, State that of what must not
+	// lie in the database's backups: the log's anchor, the last directory and
+	// policy. Each gateway has a State of its own.
 	Data  string `json:"data"`
 	State string `json:"state"`
+	// Database is the URI of a PostgreSQL database, "postgres://…", which several
+	// gateways may share. Absent: the embedded database in Data.
+	Database string `json:"database,omitempty"`
+	// Ring is the directory of the at-rest keys, which must not lie in the
+	// database's backups either. Gateways on one database share it. Absent: "ring"
+	// in State.
+	Ring string `json:"ring,omitempty"`
 	// Adopt accepts a log whose anchor is missing, or a missing memory of the last
 	// directory or policy although the log has had one: an operator's decision, for
 	// the first start on a new machine. From then on an older directory or an older
@@ -92,6 +99,9 @@ func readConfig(path string) (config, pins, error) {
 	}
 	c.Listen, c.Operations = cmp.Or(c.Listen, "127.0.0.1:8443"), cmp.Or(c.Operations, "127.0.0.1:8444")
 	dir := filepath.Dir(path)
+	if c.Data == "" && c.Database != "" {
+		c.Data = c.State // of no use then
+	}
 	for _, p := range []*string{&c.Data, &c.State, &c.TLS.Certificate, &c.TLS.Authorities, &c.Directory, &c.Snapshot, &c.Pins} {
 		if *p == "" {
 			return c, pins{}, fmt.Errorf("%w: %s lacks a required path", errConfig, path)
@@ -99,6 +109,9 @@ func readConfig(path string) (config, pins, error) {
 		if !filepath.IsAbs(*p) {
 			*p = filepath.Join(dir, *p)
 		}
+	}
+	if c.Ring = cmp.Or(c.Ring, filepath.Join(c.State, "ring")); !filepath.IsAbs(c.Ring) {
+		c.Ring = filepath.Join(dir, c.Ring)
 	}
 	for _, u := range []*string{&c.TLS.Key, &c.Keys.Release, &c.Keys.Checkpoint, &c.Keys.KEK} {
 		*u = keys.At(dir, *u)

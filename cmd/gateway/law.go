@@ -17,6 +17,7 @@ import (
 	"sluss/gateway/exchange"
 	"sluss/gateway/policy"
 	"sluss/gateway/snapshot"
+	"sluss/gateway/store"
 )
 
 // legislation follows the file of the approved policy and puts in force what
@@ -85,6 +86,9 @@ func (l *legislation) look(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := l.follow(ctx); err != nil {
+		return err
+	}
 	scheduled := l.scheduled(ctx)
 	raw, err := os.ReadFile(l.path)
 	if err == nil && !bytes.Equal(raw, l.raw) {
@@ -93,6 +97,23 @@ func (l *legislation) look(ctx context.Context) error {
 		}
 	}
 	return errors.Join(err, scheduled)
+}
+
+// follow puts in force here what another gateway on the database has put in
+// force: it followed from what was in force there, and is signed by two officers.
+func (l *legislation) follow(ctx context.Context) error {
+	raw, err := l.exchange.Elsewhere(ctx, exchange.PolicyInForce)
+	if err != nil || raw == nil {
+		return err
+	}
+	d, err := l.read(ctx, raw, elsewhere)
+	if err == nil {
+		err = l.enact(ctx, d, nil, raw)
+	}
+	if err != nil {
+		return fmt.Errorf("the policy that another gateway has put in force: %w", err)
+	}
+	return nil
 }
 
 // scheduled looks at the second file and enacts it when its time has come. That
@@ -109,7 +130,7 @@ func (l *legislation) scheduled(ctx context.Context) error {
 	}
 	if !bytes.Equal(raw, l.next.raw) || l.next.after != l.active.Seq {
 		l.next = waiting{raw: raw, after: l.active.Seq}
-		d, err := l.read(ctx, raw, true)
+		d, err := l.read(ctx, raw, early)
 		l.next.from, l.next.err = d.from, err
 	}
 	if l.next.err != nil {
@@ -139,23 +160,36 @@ type draft struct {
 	law      exchange.Law
 }
 
-// read verifies and compiles a bundle, whose time need not have come if it may
-// be early. The one in force is met again at each start.
-func (l *legislation) read(ctx context.Context, raw []byte, early bool) (d draft, err error) {
+// occasion is why a bundle is read.
+type occasion int
+
+const (
+	due       occasion = iota // to be put in force
+	early                     // its time need not have come
+	elsewhere                 // in force already, and others may have been in between
+)
+
+// read verifies and compiles a bundle. The one in force is met again at each
+// start.
+func (l *legislation) read(ctx context.Context, raw []byte, why occasion) (d draft, err error) {
 	if d.bundle, err = snapshot.ParseBundle(raw); err != nil {
 		return d, err
 	}
 	if d.approved, d.from, err = snapshot.VerifyFrom(d.bundle.Approvals, l.officers, l.gateway, time.Now()); err != nil {
 		return d, err
 	}
-	if !early && time.Now().Before(d.from) {
+	if why == due && time.Now().Before(d.from) {
 		return d, snapshot.ErrNotYet
 	}
-	d.next = l.active
-	if !l.inForce(d.approved.Approval()) {
-		if d.next, err = d.approved.Activate(l.active); err != nil {
-			return d, err
-		}
+	switch d.next = l.active; {
+	case l.inForce(d.approved.Approval()):
+	case why == elsewhere:
+		d.next, err = d.approved.Observe(l.active)
+	default:
+		d.next, err = d.approved.Activate(l.active)
+	}
+	if err != nil {
+		return d, err
 	}
 	s, err := d.bundle.Snapshot()
 	if err != nil {
@@ -186,11 +220,17 @@ func (l *legislation) inForce(a envelope.Approval) bool {
 
 // take puts a bundle in force.
 func (l *legislation) take(ctx context.Context, raw []byte) error {
-	d, err := l.read(ctx, raw, false)
+	d, err := l.read(ctx, raw, due)
 	if err != nil {
 		return err
 	}
-	if err := l.exchange.Enact(ctx, d.law, d.bundle.Approvals, d.next, d.approved); err != nil {
+	return l.enact(ctx, d, raw, raw)
+}
+
+// enact puts in force what was read from raw. entered is raw, or nil if it was
+// entered into the log before.
+func (l *legislation) enact(ctx context.Context, d draft, entered, raw []byte) error {
+	if err := l.exchange.Enact(ctx, d.law, entered, d.bundle.Approvals, d.next, d.approved); err != nil {
 		return err
 	}
 	l.active = d.next
@@ -255,6 +295,9 @@ func (l *legislation) run(ctx context.Context, report func(error)) error {
 		case <-tick.C:
 		}
 		err := l.load(ctx)
+		if errors.Is(err, store.ErrMoved) {
+			continue // another gateway was quicker: the next look takes over what it did
+		}
 		if err != nil && err.Error() != told {
 			report(err)
 			if !errors.Is(err, errKept) {

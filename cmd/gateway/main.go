@@ -48,7 +48,7 @@ import (
 	"sluss/gateway/keys"
 	"sluss/gateway/receipt"
 	"sluss/gateway/relay"
-	"sluss/gateway/store/sqlite"
+	"sluss/gateway/store/database"
 )
 
 func main() {
@@ -81,7 +81,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	db, err := sqlite.Open(ctx, sqlite.Config{Dir: cfg.Data})
+	db, err := database.Open(ctx, database.Config{Dir: cfg.Data, URI: cfg.Database})
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,8 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		stopLog(errDrained)
 		err = errors.Join(err, unless(<-logDone, "disclosure log"))
 	}()
-	x, mail, err := cfg.exchange(db, log, secret, logger)
+	var elsewhere func(context.Context)
+	x, mail, err := cfg.exchange(db, log, secret, logger, func(ctx context.Context) { elsewhere(ctx) })
 	if err != nil {
 		return err
 	}
@@ -107,7 +108,8 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		return err
 	}
 	watcher, err := directory.NewWatcher(ctx, directory.Config{Path: cfg.Directory, Last: filepath.Join(cfg.State, "directory.json"),
-		Registrars: pin.Registrars, Admit: x.Register, Report: report})
+		Registrars: pin.Registrars, Admit: x.Register, Report: report,
+		Elsewhere: func(ctx context.Context) ([]byte, error) { return x.Elsewhere(ctx, exchange.DirectoryInForce) }})
 	if err != nil {
 		return fmt.Errorf("taking the directory: %w", err)
 	}
@@ -115,6 +117,11 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		officers: pin.Officers, exchange: x}
 	if err := laws.load(ctx); err != nil {
 		return fmt.Errorf("taking the policy: %w", err)
+	}
+	elsewhere = func(ctx context.Context) {
+		if err := errors.Join(watcher.Follow(ctx), laws.load(ctx)); err != nil {
+			report(err)
+		}
 	}
 	peers, err := authn.New(authn.Config{Gateway: gateway.ID(cfg.Gateway), Domain: cfg.Domain, Certificate: secret.tls.GetCertificate,
 		Authorities: secret.authorities.Certificates, Directory: watcher.Directory})
@@ -138,7 +145,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 }
 
 // exchange builds what carries exchanges out over a store and a log.
-func (c config) exchange(db *sqlite.Store, log *disclosure.Log, secret secrets, logger *slog.Logger) (x *exchange.Exchange, mail *relay.Relay, err error) {
+func (c config) exchange(db database.Database, log *disclosure.Log, secret secrets, logger *slog.Logger, refresh func(context.Context)) (x *exchange.Exchange, mail *relay.Relay, err error) {
 	register, err := facts.New(facts.Config{Store: db, Ring: secret.ring, Tables: func() *facts.Tables { return x.Tables() },
 		Aliases: func() facts.Aliases { return x.Aliases() }})
 	if err != nil {
@@ -154,7 +161,7 @@ func (c config) exchange(db *sqlite.Store, log *disclosure.Log, secret secrets, 
 		return nil, nil, err
 	}
 	x, err = exchange.New(exchange.Config{Gateway: gateway.ID(c.Gateway), Facts: register, Log: log, Store: db, AtRest: secret.ring,
-		Mail: mail, Binder: binder, Logger: logger})
+		Mail: mail, Binder: binder, Logger: logger, Refresh: refresh})
 	return x, mail, err
 }
 
@@ -247,7 +254,7 @@ func (c config) secrets(report func(error)) (s secrets, err error) {
 	if err := os.MkdirAll(c.State, 0o700); err != nil {
 		return s, err
 	}
-	if s.ring, err = keys.OpenRing(filepath.Join(c.State, "ring"), kek); err != nil {
+	if s.ring, err = keys.OpenRing(c.Ring, kek); err != nil {
 		return s, err
 	}
 	if s.tls, err = keys.NewPair(keys.PairConfig{Certificate: c.TLS.Certificate, Key: c.TLS.Key, Report: report}); err != nil {
@@ -258,7 +265,7 @@ func (c config) secrets(report func(error)) (s secrets, err error) {
 }
 
 // edge builds the HTTPS edge on listeners that are open when it returns.
-func (c config) edge(peers *authn.Authenticator, x *exchange.Exchange, db *sqlite.Store, log *disclosure.Log, logger *slog.Logger, laws *legislation) (*ingress.Server, error) {
+func (c config) edge(peers *authn.Authenticator, x *exchange.Exchange, db database.Database, log *disclosure.Log, logger *slog.Logger, laws *legislation) (*ingress.Server, error) {
 	agencies, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return nil, err

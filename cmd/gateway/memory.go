@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"sluss/gateway/store/sqlite"
+	"sluss/gateway/store/database"
 )
 
 // errForgotten says that the state directory does not know what was in force.
@@ -18,7 +18,7 @@ var errForgotten = errors.New("the memory of what was in force is missing")
 // remembers returns nil if the state directory has the last directory and policy
 // that the log says there were. Without them an older directory, or an approval
 // that was superseded, would pass for the first one.
-func (c config) remembers(ctx context.Context, db *sqlite.Store, logger *slog.Logger) error {
+func (c config) remembers(ctx context.Context, db database.Database, logger *slog.Logger) error {
 	names := []string{"directory", "policy"}
 	states, err := db.States(ctx, names)
 	if err != nil {

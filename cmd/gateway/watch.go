@@ -9,7 +9,7 @@ import (
 
 	"sluss/gateway/disclosure"
 	"sluss/gateway/exchange"
-	"sluss/gateway/store"
+	"sluss/gateway/store/database"
 	"sluss/gateway/store/sqlite"
 )
 
@@ -28,7 +28,7 @@ func watchLog(ctx context.Context, done chan error) error {
 // watchSpace tells of a disk that is full, in the process log and, while what is
 // reserved lasts, in the disclosure log, and takes the reserve again when there is
 // space.
-func watchSpace(ctx context.Context, db *sqlite.Store, x *exchange.Exchange, logger *slog.Logger) error {
+func watchSpace(ctx context.Context, db database.Database, x *exchange.Exchange, logger *slog.Logger) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for said, entered := false, false; ; {
@@ -66,7 +66,7 @@ func watchStore(ctx context.Context, log *disclosure.Log) error {
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
-		if err := log.Healthy(); errors.Is(err, sqlite.ErrStopped) || errors.Is(err, store.ErrUnknown) {
+		if err := log.Healthy(); errors.Is(err, sqlite.ErrStopped) {
 			return fmt.Errorf("store has to be opened again: %w", err)
 		}
 	}

@@ -24,7 +24,7 @@ import (
 	"sluss/gateway/exchange"
 	"sluss/gateway/facts"
 	"sluss/gateway/keys"
-	"sluss/gateway/store/sqlite"
+	"sluss/gateway/store/database"
 )
 
 // logCommand has the commands that check the disclosure log.
@@ -62,7 +62,7 @@ func (l *logSource) policy() (disclosure.Policy, error) {
 
 // open returns the source at place, a data directory or a URL, the store if it
 // is a directory, and what to call when done.
-func (l *logSource) open(ctx context.Context, place string) (disclosure.Source, *sqlite.Store, func() error, error) {
+func (l *logSource) open(ctx context.Context, place string) (disclosure.Source, database.Database, func() error, error) {
 	if strings.HasPrefix(place, "https://") {
 		transport, err := l.transport()
 		if err != nil {
@@ -77,7 +77,7 @@ func (l *logSource) open(ctx context.Context, place string) (disclosure.Source, 
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("reading the last checkpoint: %w", err)
 	}
-	db, err := sqlite.View(ctx, place)
+	db, err := database.View(ctx, place)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -265,7 +265,7 @@ func logFsckCommand() *cobra.Command {
 }
 
 // withKeys makes a check look into what is encrypted and authenticated.
-func withKeys(o *disclosure.FsckOptions, db *sqlite.Store, kek, dir string) error {
+func withKeys(o *disclosure.FsckOptions, db database.Database, kek, dir string) error {
 	if dir == "" {
 		return usageError{errors.New("--ring is required with --kek")}
 	}

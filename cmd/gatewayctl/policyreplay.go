@@ -25,7 +25,7 @@ import (
 	"sluss/gateway/disclosure"
 	"sluss/gateway/keys"
 	"sluss/gateway/store"
-	"sluss/gateway/store/sqlite"
+	"sluss/gateway/store/database"
 	"sluss/gateway/workbench"
 	"sluss/policies"
 )
@@ -130,7 +130,7 @@ func (x *replaying) law(ctx context.Context) (*workbench.Pack, error) {
 	return workbench.Read(ctx, policies.FS)
 }
 
-func (x *replaying) open(ctx context.Context) (*sqlite.Store, *keys.Ring, error) {
+func (x *replaying) open(ctx context.Context) (database.Database, *keys.Ring, error) {
 	kek, err := keys.LoadKEK(keys.At(".", x.kek))
 	if err != nil {
 		return nil, nil, err
@@ -139,7 +139,7 @@ func (x *replaying) open(ctx context.Context) (*sqlite.Store, *keys.Ring, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := sqlite.View(ctx, x.log)
+	db, err := database.View(ctx, x.log)
 	return db, ring, err
 }
 
@@ -160,7 +160,7 @@ const shortest = 2 * 365 * 24 * time.Hour
 const page = 1024
 
 // fromLog reads every decision of a log.
-func (t *logTally) fromLog(ctx context.Context, db *sqlite.Store, ring *keys.Ring) iter.Seq2[workbench.Past, error] {
+func (t *logTally) fromLog(ctx context.Context, db database.Database, ring *keys.Ring) iter.Seq2[workbench.Past, error] {
 	return func(yield func(workbench.Past, error) bool) {
 		head, err := db.Head(ctx)
 		if err != nil {

@@ -21,7 +21,7 @@ import (
 	"sluss/gateway/policy"
 	"sluss/gateway/snapshot"
 	"sluss/gateway/store"
-	"sluss/gateway/store/sqlite"
+	"sluss/gateway/store/database"
 	"sluss/gateway/workbench"
 	"sluss/policies"
 )
@@ -272,7 +272,7 @@ func (p *lawPlace) status(ctx context.Context, now time.Time) (lawStatus, error)
 // since asks the log when what is in force, approved from a time on, was put in
 // force; nil if the log has no such entry.
 func since(ctx context.Context, data string, active snapshot.Active, from time.Time) (*time.Time, error) {
-	db, err := sqlite.View(ctx, data)
+	db, err := database.View(ctx, data)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

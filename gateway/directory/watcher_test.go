@@ -35,7 +35,7 @@ func newPost(t *testing.T, lines []line) *post {
 			defer p.mu.Unlock()
 			p.reports = append(p.reports, err)
 		},
-		Admit: func(_ context.Context, _ *directory.Directory, changes []directory.Change) error {
+		Admit: func(_ context.Context, _ *directory.Directory, _ []byte, changes []directory.Change) error {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			if p.admit == nil {

@@ -3,6 +3,7 @@ package disclosure
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -22,6 +23,7 @@ func (l *Log) publications(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
+			l.probe(ctx)
 			if err := l.publish(ctx); err != nil {
 				// Receipts carry their own checkpoint, so the exchange goes
 				// on; that the published log stands still shows outside.
@@ -30,6 +32,18 @@ func (l *Log) publications(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// probe tries to write after a commit that went wrong: a gateway that nobody
+// sends anything to, because it is not ready, would never find out that its
+// database is back.
+func (l *Log) probe(ctx context.Context) {
+	if l.Healthy() == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, leadership)
+	defer cancel()
+	l.Append(ctx, store.Write{Replay: "probe " + rand.Text(), ReplayUntil: l.cfg.Now()}) // its outcome is what Healthy says
 }
 
 // publisher names what one gateway on a database does for all of them, and

@@ -89,7 +89,7 @@ func (x *Exchange) holdName(ctx context.Context, h handout, r ruling) error {
 		w.Mail = append(w.Mail, notice)
 	}
 	x.once(&w, h, r.now)
-	_, err = x.cfg.Log.Append(ctx, w)
+	_, err = x.append(ctx, w)
 	switch {
 	case errors.Is(err, store.ErrMoved):
 		return err

@@ -37,9 +37,10 @@ func (b *bench) register(without ...string) {
 			left = append(left, e)
 		}
 	}
-	d, _, err := directory.Parse(directory.Encode(left), pins.Registrars, nil, time.Now())
+	raw := directory.Encode(left)
+	d, _, err := directory.Parse(raw, pins.Registrars, nil, time.Now())
 	if err == nil {
-		err = b.x.Register(b.t.Context(), d, nil)
+		err = b.x.Register(b.t.Context(), d, raw, nil)
 	}
 	if err != nil {
 		b.t.Fatal(err)

@@ -75,6 +75,7 @@ type Store interface {
 	MessageByID(ctx context.Context, to gateway.AgencyID, id gateway.MessageID) (store.Message, uint64, error)
 	Entry(ctx context.Context, index uint64) (store.Entry, error)
 	Statements(ctx context.Context, state string) ([]store.Statement, error)
+	Document(ctx context.Context, name string) (store.Document, error)
 	store.Searcher
 	store.Forgetter
 }
@@ -88,7 +89,7 @@ type AtRest interface {
 	Destroy(key string) error // for good; what is under it opens no more
 }
 
-// Config configures an [Exchange]. Every field but Now is required.
+// Config configures an [Exchange]. Every field but Refresh and Now is required.
 type Config struct {
 	Gateway gateway.ID
 	Facts   Facts
@@ -98,6 +99,9 @@ type Config struct {
 	Mail    *relay.Relay
 	Binder  *receipt.Binder
 	Logger  *slog.Logger
+	// Refresh takes over what another gateway has put in force (see
+	// [Exchange.Elsewhere]). Default: it is found at the next look.
+	Refresh func(ctx context.Context)
 	Now     func() time.Time // default time.Now
 }
 

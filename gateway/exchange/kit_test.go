@@ -213,9 +213,10 @@ func (b *bench) wire(ring *keys.Ring, quiet *slog.Logger) {
 	if err := json.Unmarshal(first(os.ReadFile(b.file("gateway/pins.json"))), &pins); err != nil {
 		t.Fatal(err)
 	}
-	d, changes, err := directory.Parse(first(os.ReadFile(b.file("directory.json"))), pins.Registrars, nil, time.Now())
+	raw := first(os.ReadFile(b.file("directory.json")))
+	d, changes, err := directory.Parse(raw, pins.Registrars, nil, time.Now())
 	if err == nil {
-		err = b.x.Register(t.Context(), d, changes)
+		err = b.x.Register(t.Context(), d, raw, changes)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -231,7 +232,8 @@ func (b *bench) wire(ring *keys.Ring, quiet *slog.Logger) {
 
 func (b *bench) enact(officers []envelope.PublicKey, id gateway.ID) {
 	b.t.Helper()
-	bundle, err := snapshot.ParseBundle(first(os.ReadFile(b.file("snapshot.json"))))
+	raw := first(os.ReadFile(b.file("snapshot.json")))
+	bundle, err := snapshot.ParseBundle(raw)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -242,7 +244,7 @@ func (b *bench) enact(officers []envelope.PublicKey, id gateway.ID) {
 	active := first(approved.Activate(snapshot.Active{}))
 	law, err := law()
 	if err == nil {
-		err = b.x.Enact(b.t.Context(), law, bundle.Approvals, active, approved)
+		err = b.x.Enact(b.t.Context(), law, raw, bundle.Approvals, active, approved)
 	}
 	if err != nil {
 		b.t.Fatal(err)

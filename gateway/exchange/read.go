@@ -104,7 +104,7 @@ func (x *Exchange) nothing(ctx context.Context, h handout) error {
 		}
 		w := store.Write{Expect: r.states(), Entries: []store.Entry{entry}}
 		x.once(&w, h, now)
-		_, err = x.cfg.Log.Append(ctx, w)
+		_, err = x.append(ctx, w)
 		switch {
 		case errors.Is(err, store.ErrMoved):
 			continue

@@ -153,7 +153,7 @@ func (x *Exchange) count(ctx context.Context) {
 func (x *Exchange) record(ctx context.Context, e1 disclosure.E1, e2 disclosure.E2) bool {
 	entry, err := disclosure.NewEntry(e1, e2, x.cfg.AtRest)
 	if err == nil {
-		_, err = x.cfg.Log.Append(ctx, store.Write{Entries: []store.Entry{entry}, Reserved: true})
+		_, err = x.append(ctx, store.Write{Entries: []store.Entry{entry}, Reserved: true})
 	}
 	if err != nil {
 		x.cfg.Logger.ErrorContext(ctx, "refusal not recorded", "err", err)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,8 +27,8 @@ var ErrState = errors.New("exchange: stored version of directory or policy is no
 
 // The states that every decision rests on.
 const (
-	stateDirectory = "directory"
-	statePolicy    = "policy"
+	DirectoryInForce = "directory"
+	PolicyInForce    = "policy"
 )
 
 // Regime is what is in force: who is registered, and by which policy it is
@@ -132,9 +133,59 @@ func (x *Exchange) releasing(now time.Time) (*Regime, error) {
 	return r, nil
 }
 
+// Elsewhere returns what another gateway on the database has put in force since
+// this one did: the file of the directory (of [DirectoryInForce]) or of the policy
+// ([PolicyInForce]), nil if nothing. Whoever gets it verifies it like a file, and
+// gives it to Register or Enact without its bytes.
+func (x *Exchange) Elsewhere(ctx context.Context, name string) ([]byte, error) {
+	states, err := x.cfg.Store.States(ctx, []string{name})
+	if err != nil {
+		return nil, err
+	}
+	st := states[0]
+	if st.Version == 0 || x.holds(st) {
+		return nil, nil
+	}
+	if !hmac.Equal(st.MAC, x.mac(st)) {
+		return nil, fmt.Errorf("%w: %s", ErrState, name)
+	}
+	d, err := x.cfg.Store.Document(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("reading what is in force: %w", err)
+	}
+	if d.Version != st.Version {
+		return nil, store.ErrMoved // entered in between
+	}
+	return d.Body, nil
+}
+
+// holds reports whether the state is the one that is in force here.
+func (x *Exchange) holds(st store.State) bool {
+	r := x.regime.Load()
+	return r != nil && slices.ContainsFunc(r.states(), func(s store.State) bool {
+		return s.Name == st.Name && s.Version == st.Version && s.Digest == st.Digest
+	})
+}
+
+// append appends to the log. When what the write relied on has moved because
+// another gateway has put something in force, that is taken over, so that the
+// next attempt relies on it.
+func (x *Exchange) append(ctx context.Context, w store.Write) (disclosure.Committed, error) {
+	c, err := x.cfg.Log.Append(ctx, w)
+	if x.cfg.Refresh == nil || !errors.Is(err, store.ErrMoved) {
+		return c, err
+	}
+	states, look := x.cfg.Store.States(ctx, []string{DirectoryInForce, PolicyInForce})
+	if look == nil && !(x.holds(states[0]) && x.holds(states[1])) {
+		x.cfg.Refresh(ctx)
+	}
+	return c, err
+}
+
 // Register puts a directory in force, with an entry for each change. It is
-// called with one directory at a time.
-func (x *Exchange) Register(ctx context.Context, d *directory.Directory, changes []directory.Change) error {
+// called with one directory at a time, and the file it was read from, which is
+// nil when Elsewhere gave it.
+func (x *Exchange) Register(ctx context.Context, d *directory.Directory, raw []byte, changes []directory.Change) error {
 	now := x.cfg.Now()
 	var entries []store.Entry
 	for _, c := range changes {
@@ -146,7 +197,7 @@ func (x *Exchange) Register(ctx context.Context, d *directory.Directory, changes
 		}
 		entries = append(entries, entry)
 	}
-	st, err := x.enter(ctx, stateDirectory, d.Digest(), entries, func() (store.Entry, error) {
+	st, err := x.enter(ctx, DirectoryInForce, d.Digest(), raw, entries, func() (store.Entry, error) {
 		digest := d.Digest()
 		return disclosure.NewEntry(disclosure.E1{Kind: disclosure.DirectoryChanged, Time: disclosure.At(now), Digest: &digest},
 			disclosure.E2{Retention: disclosure.Long, Detail: "directory as a whole"}, x.cfg.AtRest)
@@ -160,8 +211,8 @@ func (x *Exchange) Register(ctx context.Context, d *directory.Directory, changes
 
 // Enact puts a policy in force, with an entry that names the approval. What
 // active says must follow from approved, which the approvals say, and from what
-// was in force before.
-func (x *Exchange) Enact(ctx context.Context, law Law, approvals []string, active snapshot.Active, approved snapshot.Approved) error {
+// was in force before. raw is the bundle, nil when Elsewhere gave it.
+func (x *Exchange) Enact(ctx context.Context, law Law, raw []byte, approvals []string, active snapshot.Active, approved snapshot.Approved) error {
 	digest, a := law.Policy.Digest(), approved.Approval()
 	if law.Catalogue.Snapshot() != digest || active.Snapshot != digest || active.Seq != a.Seq || active.Gateway != x.cfg.Gateway {
 		return fmt.Errorf("%w: catalogue, policy and approval do not belong together", ErrConfig)
@@ -178,7 +229,7 @@ func (x *Exchange) Enact(ctx context.Context, law Law, approvals []string, activ
 	if active.WithholdAll {
 		what, e1.Code = "release stopped with ", gateway.CodeWithholdAll
 	}
-	st, err := x.enter(ctx, statePolicy, activeDigest(active), nil, func() (store.Entry, error) {
+	st, err := x.enter(ctx, PolicyInForce, activeDigest(active), raw, nil, func() (store.Entry, error) {
 		return disclosure.NewEntry(e1, disclosure.E2{Retention: disclosure.Long, Detail: what + strings.Join(approved.Officers(), " and ")}, x.cfg.AtRest)
 	})
 	if err != nil {
@@ -198,10 +249,10 @@ func activeDigest(a snapshot.Active) gateway.Digest {
 	return gateway.DigestOf(b)
 }
 
-// enter makes digest the stored version of name, with the entries, or with the
-// one that whole makes if there are none. A version that is there already is
-// left as it is.
-func (x *Exchange) enter(ctx context.Context, name string, digest gateway.Digest, entries []store.Entry, whole func() (store.Entry, error)) (store.State, error) {
+// enter makes digest the stored version of name, with raw as its document and
+// with the entries, or with the one that whole makes if there are none. A version
+// that is there already is left as it is; without raw it must be.
+func (x *Exchange) enter(ctx context.Context, name string, digest gateway.Digest, raw []byte, entries []store.Entry, whole func() (store.Entry, error)) (store.State, error) {
 	states, err := x.cfg.Store.States(ctx, []string{name})
 	if err != nil {
 		return store.State{}, err
@@ -213,6 +264,9 @@ func (x *Exchange) enter(ctx context.Context, name string, digest gateway.Digest
 	if old.Version > 0 && old.Digest == digest {
 		return old, nil
 	}
+	if raw == nil {
+		return store.State{}, fmt.Errorf("%w: %s", ErrState, name)
+	}
 	if len(entries) == 0 {
 		e, err := whole()
 		if err != nil {
@@ -222,7 +276,8 @@ func (x *Exchange) enter(ctx context.Context, name string, digest gateway.Digest
 	}
 	st := store.State{Name: name, Version: old.Version + 1, Digest: digest}
 	st.MAC = x.mac(st)
-	_, err = x.cfg.Log.Append(ctx, store.Write{Expect: []store.State{old}, Set: []store.State{st}, Entries: entries})
+	_, err = x.cfg.Log.Append(ctx, store.Write{Expect: []store.State{old}, Set: []store.State{st},
+		Documents: []store.Document{{Name: name, Version: st.Version, Body: raw}}, Entries: entries})
 	return st, err
 }
 

@@ -239,7 +239,7 @@ func (x *Exchange) handOut(ctx context.Context, h handout, r ruling) (receipt.Re
 	if w.Mail, err = x.tell(h, r, told); err != nil {
 		return receipt.Release{}, err
 	}
-	c, err := x.cfg.Log.Append(ctx, w)
+	c, err := x.append(ctx, w)
 	if errors.Is(err, store.ErrMoved) {
 		return receipt.Release{}, err
 	}
@@ -280,7 +280,7 @@ func (x *Exchange) same(ctx context.Context, h handout, r ruling) (receipt.Relea
 	item.Lease = x.cfg.Mail.Lease()
 	// Without an entry, but against the same versions: a withdrawal that came
 	// first stops this hand-out too.
-	_, err = x.cfg.Log.Append(ctx, store.Write{Expect: r.expect(), Change: []store.MailChange{{Mail: item}}})
+	_, err = x.append(ctx, store.Write{Expect: r.expect(), Change: []store.MailChange{{Mail: item}}})
 	if errors.Is(err, store.ErrMoved) {
 		return receipt.Release{}, err
 	}
@@ -323,7 +323,7 @@ func (x *Exchange) hold(ctx context.Context, h handout, r ruling) error {
 	if w.Mail, err = x.tell(h, r, told); err != nil {
 		return err
 	}
-	_, err = x.cfg.Log.Append(ctx, w)
+	_, err = x.append(ctx, w)
 	if errors.Is(err, store.ErrMoved) {
 		return err
 	}
@@ -374,7 +374,7 @@ func (x *Exchange) distrust(ctx context.Context, h handout, r ruling) error {
 		w.Change = []store.MailChange{{Mail: item}}
 	}
 	x.once(&w, h, r.now)
-	_, err = x.cfg.Log.Append(ctx, w)
+	_, err = x.append(ctx, w)
 	if errors.Is(err, store.ErrMoved) {
 		return err
 	}

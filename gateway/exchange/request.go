@@ -77,7 +77,7 @@ func (x *Exchange) request(ctx context.Context, o authn.Official) (Requested, er
 	}
 	w.Expect = append(w.Expect, granted...)
 	x.once(&w, handout{official: o}, r.now)
-	c, err := x.cfg.Log.Append(ctx, w)
+	c, err := x.append(ctx, w)
 	if errors.Is(err, store.ErrMoved) {
 		return Requested{}, err
 	}

@@ -30,7 +30,7 @@ func StoredState(rest AtRest, db Store, register interface {
 		if strings.HasPrefix(s.Name, stateTables) {
 			return x.storedTables(ctx, s)
 		}
-		if s.Name != stateDirectory && s.Name != statePolicy {
+		if s.Name != DirectoryInForce && s.Name != PolicyInForce {
 			return register.Authentic(ctx, s)
 		}
 		if !hmac.Equal(s.MAC, x.mac(s)) {

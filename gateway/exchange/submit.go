@@ -67,7 +67,7 @@ func (x *Exchange) take(ctx context.Context, p authn.Peer, raw []byte, now time.
 	if err != nil {
 		return Accepted{}, err
 	}
-	c, err := x.cfg.Log.Append(ctx, w)
+	c, err := x.append(ctx, w)
 	if errors.Is(err, store.ErrDuplicate) {
 		done, err := x.known(ctx, msg) // the same message over another connection
 		if err == nil && done == nil {
