@@ -104,12 +104,15 @@ func Start(ctx context.Context, cfg Config) (_ *Cluster, err error) {
 	}
 	settings := maps.Clone(defaults)
 	maps.Copy(settings, cfg.Settings)
-	var conf strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		fmt.Fprintf(&conf, "%s = '%s'\n", name, strings.ReplaceAll(settings[name], "'", "''"))
-	}
-	if err := c.write(filepath.Join(c.DataDir(), "postgresql.conf"), conf.String()); err != nil {
+	conf, err := os.OpenFile(filepath.Join(c.DataDir(), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
 		return nil, err
+	}
+	defer conf.Close()
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		if _, err := fmt.Fprintf(conf, "%s = '%s'\n", name, strings.ReplaceAll(settings[name], "'", "''")); err != nil {
+			return nil, err
+		}
 	}
 	if err := c.Restart(ctx); err != nil {
 		return nil, err
