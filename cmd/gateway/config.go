@@ -45,6 +45,9 @@ type config struct {
 	// Database is the URI of a PostgreSQL database, "postgres://…", which several
 	// gateways may share. Absent: the embedded database in Data.
 	Database string `json:"database,omitempty"`
+	// HA says that the database has a synchronous standby: the gateway does not
+	// start, and is not ready, without one that streams. Absent: false.
+	HA bool `json:"ha,omitempty"`
 	// Ring is the directory of the at-rest keys, which must not lie in the
 	// database's backups either. Gateways on one database share it. Absent: "ring"
 	// in State.

@@ -25,22 +25,27 @@ func watchLog(ctx context.Context, done chan error) error {
 	}
 }
 
-// watchSpace tells of a disk that is full, in the process log and, while what is
-// reserved lasts, in the disclosure log, and takes the reserve again when there is
-// space.
+// watchSpace tells of a disk that is full, in the process log and, where space is
+// reserved for that and while it lasts, in the disclosure log, and takes the
+// reserve again when there is space.
 func watchSpace(ctx context.Context, db database.Database, x *exchange.Exchange, logger *slog.Logger) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	reserving, _ := db.(interface{ Recover() (bool, error) })
 	for said, entered := false, false; ; {
-		if db.Room() != nil {
+		full := db.Room() != nil
+		if full {
 			if !said {
 				logger.ErrorContext(ctx, "disk is full: nothing is taken in and nothing leaves until there is space")
 			}
 			said, entered = true, entered || x.Incident(ctx, "disk-full")
 		}
-		again, err := db.Recover()
-		if err != nil {
-			logger.ErrorContext(ctx, "reserved disk space not taken again", "err", err)
+		again := said && !full
+		if reserving != nil {
+			var err error
+			if again, err = reserving.Recover(); err != nil {
+				logger.ErrorContext(ctx, "reserved disk space not taken again", "err", err)
+			}
 		}
 		if again {
 			logger.WarnContext(ctx, "disk has space again")

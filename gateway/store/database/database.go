@@ -9,10 +9,12 @@ package database
 
 import (
 	"context"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sluss/gateway/store"
+	"sluss/gateway/store/postgres"
 	"sluss/gateway/store/sqlite"
 )
 
@@ -23,12 +25,10 @@ type Database interface {
 	store.Searcher
 	store.Forgetter
 
-	// Room returns nil, or why nothing can be taken in or released now:
-	// [store.ErrFull] while the disk is full.
+	// Room returns nil, or [store.ErrFull] while the disk is full.
 	Room() error
-	// Recover reports whether there is room again since this call; it is for
-	// calling every second.
-	Recover() (bool, error)
+	// Healthy returns nil, or why nothing can be taken in or released now.
+	Healthy(ctx context.Context) error
 	Metrics() []prometheus.Collector
 }
 
@@ -36,15 +36,27 @@ type Database interface {
 type Config struct {
 	Dir string // of the embedded database
 	URI string // of a PostgreSQL server: "postgres://…"
+	HA  bool   // the server is to have a synchronous standby
+}
+
+// Server reports whether a place is a server's.
+func Server(place string) bool {
+	return strings.HasPrefix(place, "postgres://") || strings.HasPrefix(place, "postgresql://")
 }
 
 // Open opens a database for a gateway, and makes its tables where there are none.
 func Open(ctx context.Context, cfg Config) (Database, error) {
+	if cfg.URI != "" {
+		return postgres.Open(ctx, postgres.Config{DSN: cfg.URI, HA: cfg.HA})
+	}
 	return sqlite.Open(ctx, sqlite.Config{Dir: cfg.Dir})
 }
 
 // View opens a database to read it, also while gateways run on it. place is a
 // directory or a URI.
 func View(ctx context.Context, place string) (Database, error) {
+	if Server(place) {
+		return postgres.View(ctx, place)
+	}
 	return sqlite.View(ctx, place)
 }

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,6 +24,9 @@ func (s *Store) Room() error {
 	}
 	return nil
 }
+
+// Healthy returns what Room does: the disk is all that the store depends on.
+func (s *Store) Healthy(context.Context) error { return s.Room() }
 
 // Recover takes the reserved space again, once the disk has that much and half
 // as much again, and reports whether everything is written again since this
