@@ -18,6 +18,7 @@ import (
 	"sluss/gateway/facts"
 	"sluss/gateway/keys"
 	"sluss/gateway/store"
+	"sluss/gateway/store/database"
 	"sluss/gateway/store/sqlite"
 )
 
@@ -58,11 +59,7 @@ func (w *World) audit(ctx context.Context, b *books, data string) (verdict, erro
 	if _, err := disclosure.Verify(ctx, disclosure.FromStore(db, anchor), disclosure.VerifyOptions{Policy: policy}); err != nil {
 		v.find(nil, "log: %v", err)
 	}
-	o := disclosure.FsckOptions{Policy: policy, Anchor: anchor}
-	if err := w.withKeys(&o, db, filepath.Join(w.state(), "ring")); err != nil {
-		return *v, err
-	}
-	found, err := disclosure.Fsck(ctx, db, o)
+	found, err := w.Fsck(ctx, db, anchor)
 	if err != nil {
 		return *v, err
 	}
@@ -82,6 +79,24 @@ func (w *World) audit(ctx context.Context, b *books, data string) (verdict, erro
 	return *v, nil
 }
 
+// Fsck checks a database of the world, and its log against the anchor given, with
+// all keys.
+func (w *World) Fsck(ctx context.Context, db database.Database, anchor []byte) ([]string, error) {
+	policy, err := w.pinned()
+	if err != nil {
+		return nil, err
+	}
+	o := disclosure.FsckOptions{Policy: policy, Anchor: anchor}
+	ring := filepath.Join(w.Dir, "gateway", "ring")
+	if _, err := os.Stat(ring); err != nil {
+		ring = filepath.Join(w.state(), "ring")
+	}
+	if err := w.withKeys(&o, db, ring); err != nil {
+		return nil, err
+	}
+	return disclosure.Fsck(ctx, db, o)
+}
+
 // pinned returns whose checkpoints every client of the world believes.
 func (w *World) pinned() (disclosure.Policy, error) {
 	raw, err := os.ReadFile(filepath.Join(w.Dir, "gateway", "pins.json"))
@@ -97,7 +112,7 @@ func (w *World) pinned() (disclosure.Policy, error) {
 }
 
 // withKeys makes a check look into what is encrypted and authenticated.
-func (w *World) withKeys(o *disclosure.FsckOptions, db *sqlite.Store, dir string) error {
+func (w *World) withKeys(o *disclosure.FsckOptions, db database.Database, dir string) error {
 	kek, err := keys.LoadKEK("file:" + filepath.Join(w.Dir, "gateway", "kek"))
 	if err != nil {
 		return err
@@ -116,7 +131,7 @@ func (w *World) withKeys(o *disclosure.FsckOptions, db *sqlite.Store, dir string
 
 // ledger is what the database says happened.
 type ledger struct {
-	db       *sqlite.Store
+	db       database.Database
 	entries  []store.Entry     // without their second parts
 	releases map[string]uint64 // delivery id → index of its entry
 	acks     map[string]uint64
@@ -125,7 +140,7 @@ type ledger struct {
 
 // readLedger reads the log up to where entries are missing. What is not sound
 // about an entry is for the check of the store to find.
-func readLedger(ctx context.Context, db *sqlite.Store) (*ledger, error) {
+func readLedger(ctx context.Context, db database.Database) (*ledger, error) {
 	l := &ledger{db: db, releases: map[string]uint64{}, acks: map[string]uint64{}, stated: map[gateway.MessageID]uint64{}}
 	err := db.ScanStatements(ctx, func(s store.Statement) error {
 		l.stated[s.ID] = s.Entry

@@ -60,6 +60,15 @@ func (c *Cast) Statement(ctx context.Context, seq int64, values map[gateway.Fiel
 		Case: c.s.matter, Subject: c.s.person, Values: sealed})
 }
 
+// Withdraw tells the gateway of w that the consent is withdrawn.
+func (c *Cast) Withdraw(ctx context.Context, w *World) (client.Receipt, error) {
+	town, err := w.ClientAt(ctx, stockholm)
+	if err != nil {
+		return client.Receipt{}, err
+	}
+	return c.s.state(ctx, town, socialWorker, "exit.consent_withdrawal", map[gateway.Field]any{"consent_id": c.s.consent, "withdrawn": true})
+}
+
 // Official is a social worker who asks about the person's threat assessment.
 func (c *Cast) Official() client.Official {
 	o := c.s.official(socialWorker, "PROTECTION", "exit.threat_assessment")

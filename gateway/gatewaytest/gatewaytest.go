@@ -51,6 +51,7 @@ type World struct {
 	// That user must be able to read Dir.
 	User *syscall.Credential
 
+	name    string // of the gateway among those beside it; "" of the first
 	mu      sync.Mutex
 	process *exec.Cmd
 	done    chan error
@@ -68,6 +69,12 @@ func NewCrowd(dir, binary string, more int) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newWorld(dir, binary, agency, agency, more)
+}
+
+// newWorld makes a world whose gateway listens at an address and whose clients
+// look for it at another.
+func newWorld(dir, binary, agency, entrance string, more int) (*World, error) {
 	operations, err := freePort()
 	if err != nil {
 		return nil, err
@@ -77,7 +84,10 @@ func NewCrowd(dir, binary string, more int) (*World, error) {
 		return nil, err
 	}
 	w := &World{Dir: dir, Binary: binary, Agencies: agency, Operations: operations, Log: filepath.Join(dir, "gateway.log"), clients: map[string]*client.Client{}}
-	_, err = dev.Make(dev.Config{Dir: dir, URL: "https://" + agency, Operations: operations, Snapshot: snap, Municipalities: more})
+	_, err = dev.Make(dev.Config{Dir: dir, URL: "https://" + entrance, Operations: operations, Snapshot: snap, Municipalities: more})
+	if err == nil && entrance != agency {
+		err = w.Configure(map[string]any{"listen": agency})
+	}
 	return w, err
 }
 
@@ -90,7 +100,7 @@ func freePort() (string, error) {
 }
 
 // Config is the path of the gateway's configuration.
-func (w *World) Config() string { return filepath.Join(w.Dir, "gateway", "gateway.json") }
+func (w *World) Config() string { return filepath.Join(w.Dir, "gateway", "gateway"+w.name+".json") }
 
 // Configure changes members of the gateway's configuration before it starts.
 func (w *World) Configure(members map[string]any) error {
@@ -209,7 +219,7 @@ func (w *World) exited() bool {
 // data and state are the directories of the database, and of what lies outside
 // it.
 func (w *World) data() string  { return filepath.Join(w.Dir, "gateway", "data") }
-func (w *World) state() string { return filepath.Join(w.Dir, "gateway", "state") }
+func (w *World) state() string { return filepath.Join(w.Dir, "gateway", "state"+w.name) }
 
 // tail returns the end of what the gateway logged.
 func (w *World) tail() string {

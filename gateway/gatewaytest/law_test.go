@@ -11,6 +11,7 @@ import (
 	"sluss/gateway"
 	"sluss/gateway/disclosure"
 	"sluss/gateway/envelope"
+	"sluss/gateway/gatewaytest"
 	"sluss/gateway/snapshot"
 )
 
@@ -20,8 +21,14 @@ const nextFile = "../snapshot.next.json"
 // inForce is what the gateway wrote down that it runs.
 func (s *stage) inForce(t *testing.T) snapshot.Active {
 	t.Helper()
+	return inForceIn(t, s.World, "state")
+}
+
+// inForceIn is the same of a gateway with this state directory.
+func inForceIn(t *testing.T, w *gatewaytest.World, state string) snapshot.Active {
+	t.Helper()
 	var a snapshot.Active
-	if err := json.Unmarshal(s.read(t, "state/policy.json"), &a); err != nil {
+	if err := json.Unmarshal((&stage{World: w}).read(t, state+"/policy.json"), &a); err != nil {
 		t.Fatal(err)
 	}
 	return a
