@@ -18,6 +18,8 @@ package batch
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"sluss/gateway"
 	"sluss/gateway/store"
@@ -72,9 +74,12 @@ type Names struct {
 	Items                []int64
 }
 
-// NamesOf lists what writes name.
+// NamesOf lists what writes name, without those that do not hold together.
 func NamesOf(writes []store.Write) (n Names) {
 	for _, w := range writes {
+		if whole(&w) != nil {
+			continue
+		}
 		for _, st := range w.Expect {
 			n.States = append(n.States, st.Name)
 		}
@@ -232,6 +237,9 @@ func (b *Batch) moved(w *store.Write) error {
 
 // whole returns [store.ErrInvalid] when w does not hold together by itself.
 func whole(w *store.Write) error {
+	if !texts(w) {
+		return fmt.Errorf("%w: text that is not UTF-8, or holds a NUL", store.ErrInvalid)
+	}
 	needs := w.Message != nil || len(w.Statements) > 0 || len(w.Mail) > 0
 	if needs && len(w.Entries) == 0 {
 		return fmt.Errorf("%w: rows without an entry", store.ErrInvalid)
@@ -265,6 +273,34 @@ func whole(w *store.Write) error {
 	}
 	return nil
 }
+
+// texts reports whether every database can hold the texts of w.
+func texts(w *store.Write) bool {
+	ok := IsText(w.Replay) && (w.Message == nil || isTexts(Messages, MessageRow{Message: *w.Message}))
+	for _, e := range w.Entries {
+		ok = ok && isTexts(Entries, store.Indexed{Entry: e})
+	}
+	for _, s := range w.Statements {
+		ok = ok && isTexts(Statements, s)
+	}
+	for _, s := range slices.Concat(w.Expect, w.Set) {
+		ok = ok && IsText(s.Name)
+	}
+	for _, m := range w.Mail {
+		ok = ok && isTexts(Mail, m)
+	}
+	for _, c := range w.Change {
+		ok = ok && IsText(c.Delivery) && IsText(string(c.State))
+	}
+	return ok
+}
+
+func isTexts[T any](t Table[T], v T) bool {
+	return !slices.ContainsFunc(t.Values(v), func(v any) bool { s, ok := v.(string); return ok && !IsText(s) })
+}
+
+// IsText reports whether every database can hold s as text: UTF-8 without NUL.
+func IsText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
 
 // accept takes w into the batch and returns the index of its first entry.
 func (b *Batch) accept(w *store.Write) uint64 {

@@ -222,4 +222,4 @@ const changeSQL = `UPDATE mail SET state = c.state, version = c.version, lease =
 
 // touchSQL writes nothing new, so that there is a commit to wait for. It takes
 // the head's lock: what was under way under it has ended when it has.
-const touchSQL = "UPDATE head SET size = size"
+const touchSQL = "UPDATE head SET size = size WHERE id = 0"

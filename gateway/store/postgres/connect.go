@@ -49,8 +49,9 @@ func (s *Store) settings(u use) map[string]string {
 		"default_transaction_isolation":  "read committed",
 		"default_transaction_read_only":  "off",
 		"default_transaction_deferrable": "off",
-		"bytea_output":                   "hex",
-		"statement_timeout":              ms(s.cfg.Timeout * 3 / 4),
+		// No query here is worth compiling.
+		"jit":               "off",
+		"statement_timeout": ms(s.cfg.Timeout * 3 / 4),
 	}
 	if u == viewer {
 		out["default_transaction_read_only"] = "on"

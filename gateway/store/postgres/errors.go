@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -119,6 +118,3 @@ func unheard(err error) bool {
 	return connecting || network || pgconn.SafeToRetry(err) || pgconn.Timeout(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
-
-// isText reports whether PostgreSQL can hold s.
-func isText(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }

@@ -44,7 +44,7 @@ func list[T any](ctx context.Context, s *Store, t batch.Table[T], query string, 
 // storable reports whether PostgreSQL can hold the texts among args.
 func storable(args []any) bool {
 	for _, a := range args {
-		if s, ok := a.(string); ok && !isText(s) {
+		if s, ok := a.(string); ok && !batch.IsText(s) {
 			return false
 		}
 	}
@@ -55,7 +55,7 @@ func storable(args []any) bool {
 func texts[S ~string](list []S) []string {
 	out := make([]string, 0, len(list))
 	for _, s := range list {
-		if isText(string(s)) {
+		if batch.IsText(string(s)) {
 			out = append(out, string(s))
 		}
 	}

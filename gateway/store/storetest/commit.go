@@ -279,6 +279,8 @@ func invalid(s *suite) {
 		"document of another version": func(w *store.Write) {
 			w.Set, w.Documents = []store.State{{Name: "a", Version: 1}}, []store.Document{{Name: "a", Version: 2}}
 		},
+		"name with a NUL":     func(w *store.Write) { w.Expect = []store.State{{Name: "a\x00"}} },
+		"text not UTF-8":      func(w *store.Write) { w.Message.Subject = "\xff" },
 		"mail to nobody":      func(w *store.Write) { w.Mail[0].Agency = "" },
 		"mail to no function": func(w *store.Write) { w.Mail[0].Role = "" },
 		"mail handed at once": func(w *store.Write) { w.Mail[0].State = store.Handed },

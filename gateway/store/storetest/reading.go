@@ -56,6 +56,27 @@ func tiles(s *suite) {
 	}
 }
 
+// texts that no database holds are found nowhere, and disturb nothing else.
+func texts(s *suite) {
+	const odd = "\x00\xff"
+	if _, _, err := s.Message(s.Context(), sender, odd); !errors.Is(err, store.ErrNotFound) {
+		s.Errorf("Message = %v, want ErrNotFound", err)
+	}
+	w := s.submit(s.id())
+	w.Set = []store.State{{Name: "a", Version: 1}}
+	s.must(w)
+	s.must(s.handing(s.items(now, 1, role)[0], "d", now.Add(time.Minute)))
+	if got, err := s.MailByDelivery(s.Context(), recipient, []string{odd, "d"}); err != nil || len(got) != 1 {
+		s.Errorf("MailByDelivery = %d, %v, want 1", len(got), err)
+	}
+	if got, err := s.States(s.Context(), []string{odd, "a"}); err != nil || got[0].Version != 0 || got[1].Version != 1 {
+		s.Errorf("States = %+v, %v", got, err)
+	}
+	if got := s.items(now.Add(time.Hour), 9, odd, role); len(got) != 1 {
+		s.Errorf("Mailbox = %d items, want 1", len(got))
+	}
+}
+
 func ranges(s *suite) {
 	var want []store.Entry
 	for range 10 {

@@ -31,7 +31,7 @@ func Run(t *testing.T, open Open) {
 	for name, test := range map[string]func(*suite){
 		"Empty": empty, "ReadBack": readBack, "RolledBack": rolledBack, "LeftOutWhole": leftOutWhole, "Order": order,
 		"Duplicate": duplicate, "Replay": replay, "Versions": versions, "Invalid": invalid, "HandOut": handOut,
-		"Mailbox": mailbox, "Quota": quota, "Expiry": expiry, "Purge": purge, "Tiles": tiles, "Ranges": ranges,
+		"Mailbox": mailbox, "Quota": quota, "Expiry": expiry, "Purge": purge, "Tiles": tiles, "Ranges": ranges, "Texts": texts,
 		"Search": search, "Under": under, "Reopen": reopen, "Documents": documents, "Published": published, "Leases": leases, "Concurrent": concurrent, "HungUp": hungUp, "Big": big,
 	} {
 		t.Run(name, func(t *testing.T) {
