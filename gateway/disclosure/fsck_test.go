@@ -310,7 +310,7 @@ func TestBackup(t *testing.T) {
 	s := openStore(t, dir)
 	l := run(t, disclosure.Config{Store: s, Anchor: filepath.Join(dir, "anchor")})
 	story(t, s, l)
-	if err := s.Backup(t.Context(), filepath.Join(copied, sqlite.FileName)); err != nil {
+	if _, err := sqlite.Create(t.Context(), filepath.Join(copied, sqlite.FileName), s, nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.Append(t.Context(), submission(t, time.Now())); err != nil {

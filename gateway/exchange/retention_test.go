@@ -72,7 +72,7 @@ func TestRetention(t *testing.T) {
 	}
 	kept := m.send(m.assessment()) // not fetched
 	db := m.store.Store.(*sqlite.Store)
-	if err := db.Backup(t.Context(), filepath.Join(m.own, "sluss.db")); err != nil {
+	if _, err := sqlite.Create(t.Context(), filepath.Join(m.own, "sluss.db"), db, nil); err != nil {
 		t.Fatal(err)
 	}
 	copied := must(t, first(sqlite.View(t.Context(), m.own)), nil)

@@ -155,13 +155,19 @@ func values[K comparable, V any](m map[K]V) []V {
 // that every statement is prepared once.
 var chunks = []int{64, 16, 4, 1}
 
+// chunk is how many of n rows the next statement inserts.
+func chunk(n int) int {
+	i := 0
+	for chunks[i] > n {
+		i++
+	}
+	return chunks[i]
+}
+
 // add inserts rows, many per statement.
 func add[T any](ctx context.Context, s *Store, t batch.Table[T], rows []T) error {
 	for len(rows) > 0 {
-		n := chunks[0]
-		for i := 1; n > len(rows); i++ {
-			n = chunks[i]
-		}
+		n := chunk(len(rows))
 		args := make([]any, 0, n*t.Width())
 		for _, r := range rows[:n] {
 			args = append(args, t.Row(r)...)

@@ -32,9 +32,6 @@ var (
 	}
 )
 
-// backupPragmas are those of a connection that reads and writes another file.
-var backupPragmas = []string{"busy_timeout(5000)", "synchronous(FULL)", "trusted_schema(0)", "mmap_size(0)"}
-
 // safe is what durability rests on, as the pragmas must read.
 var safe = []struct{ pragma, want string }{
 	{"journal_mode", "wal"},

@@ -17,6 +17,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -66,7 +67,9 @@ type Config struct {
 // Store is a database in a directory. Its methods may be called at once.
 type Store struct {
 	cfg   Config
-	lock  *os.File // nil for a view
+	file  string
+	how   url.Values // parameters of a file that is not a gateway's
+	lock  *os.File   // nil for a view
 	read  *sql.DB
 	write *sql.DB // one connection
 
@@ -85,6 +88,8 @@ var (
 	_ store.Scanner   = (*Store)(nil)
 	_ store.Searcher  = (*Store)(nil)
 	_ store.Forgetter = (*Store)(nil)
+	_ store.Exporter  = (*Store)(nil)
+	_ store.Importer  = (*Store)(nil)
 )
 
 // Open opens the database in cfg.Dir, or creates it. It fails with [ErrLocked]
@@ -101,7 +106,7 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening store: %w", err)
 	}
-	s := &Store{cfg: cfg, stmts: map[string]*sql.Stmt{}}
+	s := &Store{cfg: cfg, file: filepath.Join(cfg.Dir, FileName), stmts: map[string]*sql.Stmt{}}
 	defer func() {
 		if err != nil {
 			s.Close()
@@ -134,10 +139,20 @@ func Open(ctx context.Context, cfg Config) (_ *Store, err error) {
 // View opens the database in dir to read it, also while a gateway runs on it.
 // Every write fails.
 func View(ctx context.Context, dir string) (*Store, error) {
-	if _, err := os.Stat(filepath.Join(dir, FileName)); err != nil {
+	return view(ctx, filepath.Join(dir, FileName), nil)
+}
+
+// ViewFile opens a file that [Create] wrote, to read it. It may lie where nothing
+// can be written.
+func ViewFile(ctx context.Context, file string) (*Store, error) {
+	return view(ctx, file, url.Values{"mode": {"ro"}, "immutable": {"1"}})
+}
+
+func view(ctx context.Context, file string, how url.Values) (*Store, error) {
+	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("viewing store: %w", err)
 	}
-	s := &Store{cfg: Config{Dir: dir}, stopped: fmt.Errorf("%w: opened to read", ErrStopped)}
+	s := &Store{file: file, how: how, stopped: fmt.Errorf("%w: opened to read", ErrStopped)}
 	if err := s.openReaders(ctx, 2); err != nil {
 		s.Close()
 		return nil, err
@@ -192,7 +207,8 @@ func (s *Store) openReaders(ctx context.Context, n int) error {
 // dsn names the file with the pragmas that each new connection executes.
 func (s *Store) dsn(pragmas []string) string {
 	q := url.Values{"_pragma": pragmas}
-	u := url.URL{Scheme: "file", OmitHost: true, Path: filepath.Join(s.cfg.Dir, FileName), RawQuery: q.Encode()}
+	maps.Copy(q, s.how)
+	u := url.URL{Scheme: "file", OmitHost: true, Path: s.file, RawQuery: q.Encode()}
 	return u.String()
 }
 
@@ -216,21 +232,6 @@ func (s *Store) Close() error {
 	}
 	s.stopped = ErrClosed
 	return errors.Join(errs...)
-}
-
-// Backup writes a copy of the database, as committed now, to a new file. The
-// copy does not hold the keys; a gateway that is started on it refuses to run
-// while the anchor file knows of a later log.
-func (s *Store) Backup(ctx context.Context, file string) error {
-	db, err := sql.Open("sqlite", s.dsn(backupPragmas))
-	if err != nil {
-		return fmt.Errorf("backing up: %w", err)
-	}
-	defer db.Close()
-	if _, err := db.ExecContext(ctx, "VACUUM INTO ?", file); err != nil {
-		return fmt.Errorf("backing up: %w", err)
-	}
-	return nil
 }
 
 // stmt returns the writer's prepared statement for query. The caller holds mu.

@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open) {
 		"Duplicate": duplicate, "Replay": replay, "Versions": versions, "Invalid": invalid, "HandOut": handOut,
 		"Mailbox": mailbox, "Quota": quota, "Expiry": expiry, "Purge": purge, "Tiles": tiles, "Ranges": ranges, "Texts": texts,
 		"Search": search, "Under": under, "Reopen": reopen, "Documents": documents, "Published": published, "Leases": leases, "Concurrent": concurrent, "HungUp": hungUp, "Big": big,
+		"Copy": copying, "CopyBroken": copyBroken,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{T: t, open: open, dir: t.TempDir(), limits: Limits{1000, 1000}}
