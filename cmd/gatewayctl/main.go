@@ -59,6 +59,7 @@ func rootCommand() *cobra.Command {
 		messageCommand(),
 		policyCommand(),
 		sdjwtCommand(),
+		witnessCommand(),
 	)
 	root.PersistentFlags().Bool("json", false, "print one JSON value instead of text")
 	root.CompletionOptions.DisableDefaultCmd = true
