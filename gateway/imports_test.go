@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"gateway/workbench":       {"gateway/envelope", "gateway/snapshot", "gateway/catalogue", "gateway/facts", "gateway/facts/fixtures", "gateway/policy"},
 	"gateway/redact":          {"gateway/envelope", "gateway/policy"},
 	"gateway/disclosure":      {"gateway/store"},
+	"gateway/witness":         {"gateway/snapshot"},
 	"gateway/receipt":         {"gateway/envelope", "gateway/disclosure", "gateway/redact"},
 	"gateway/relay":           {"gateway/envelope", "gateway/disclosure", "gateway/store"},
 	"gateway/exchange": {"gateway/envelope", "gateway/snapshot", "gateway/catalogue", "gateway/directory", "gateway/authn",

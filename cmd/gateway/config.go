@@ -12,6 +12,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 
 	"sluss/gateway"
+	"sluss/gateway/disclosure"
 	"sluss/gateway/envelope"
 	"sluss/gateway/keys"
 )
@@ -80,6 +81,12 @@ type config struct {
 	// Pins is the file with the public keys of registrars and legal officers.
 	Pins string `json:"pins"`
 
+	// Witnesses is the file of a trust policy (c2sp.org/tlog-policy) with the
+	// witnesses that cosign the log and their URLs; "gatewayctl witness show" prints
+	// its lines. The gateway starts only when a quorum of them has answered, and
+	// publishes nothing without one. Absent: nobody witnesses the log.
+	Witnesses string `json:"witnesses,omitempty"`
+
 	// RequestsPerSecond bounds what each system may ask. Absent: 500.
 	RequestsPerSecond float64 `json:"requests_per_second,omitempty"`
 }
@@ -116,6 +123,9 @@ func readConfig(path string) (config, pins, error) {
 	if c.Ring = cmp.Or(c.Ring, filepath.Join(c.State, "ring")); !filepath.IsAbs(c.Ring) {
 		c.Ring = filepath.Join(dir, c.Ring)
 	}
+	if c.Witnesses != "" && !filepath.IsAbs(c.Witnesses) {
+		c.Witnesses = filepath.Join(dir, c.Witnesses)
+	}
 	for _, u := range []*string{&c.TLS.Key, &c.Keys.Release, &c.Keys.Checkpoint, &c.Keys.KEK} {
 		*u = keys.At(dir, *u)
 	}
@@ -144,4 +154,16 @@ func readJSON(path string, into any) error {
 		return fmt.Errorf("%w: %s: %w", errConfig, path, err)
 	}
 	return nil
+}
+
+// witnesses reads the trust policy; nil if there is none.
+func (c config) witnesses() (*disclosure.Witnesses, error) {
+	if c.Witnesses == "" {
+		return nil, nil
+	}
+	raw, err := os.ReadFile(c.Witnesses)
+	if err != nil {
+		return nil, fmt.Errorf("reading trust policy: %w", err)
+	}
+	return disclosure.ParseWitnesses(raw)
 }

@@ -86,7 +86,11 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		return err
 	}
 	defer db.Close()
-	log, err := disclosure.New(disclosure.Config{Store: db, Key: secret.checkpoint, Origin: cfg.Log, Log: logger,
+	witnesses, err := cfg.witnesses()
+	if err != nil {
+		return err
+	}
+	log, err := disclosure.New(disclosure.Config{Store: db, Witnesses: witnesses, Key: secret.checkpoint, Origin: cfg.Log, Log: logger,
 		Anchor: filepath.Join(cfg.State, "checkpoint"), Adopt: cfg.Adopt})
 	if err != nil {
 		return err

@@ -60,6 +60,7 @@ func rootCommand() *cobra.Command {
 		policyCommand(),
 		sdjwtCommand(),
 		storeCommand(),
+		witnessCommand(),
 	)
 	root.PersistentFlags().Bool("json", false, "print one JSON value instead of text")
 	root.CompletionOptions.DisableDefaultCmd = true

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 
 // TestScripts runs the stories in testdata.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata", Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits}})
+	testscript.Run(t, testscript.Params{Dir: "testdata", Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "member": member}})
 }
 
 // exits is the script command "exits CODE program operands…".

@@ -25,8 +25,8 @@ func storeCommand() *cobra.Command {
 	}, storeBackupCommand(), storeMigrateCommand())
 }
 
-// database is a store that can be copied and checked.
-type database interface {
+// copyable is a store that can be copied and checked.
+type copyable interface {
 	store.Store
 	store.Exporter
 	store.Importer
@@ -77,7 +77,7 @@ func (o operated) place() string {
 }
 
 // openDatabase opens the store at place for itself alone.
-func openDatabase(ctx context.Context, place string) (database, error) {
+func openDatabase(ctx context.Context, place string) (copyable, error) {
 	if strings.Contains(place, "://") {
 		return nil, usageError{fmt.Errorf("%s is no directory of a database", place)}
 	}
@@ -85,7 +85,7 @@ func openDatabase(ctx context.Context, place string) (database, error) {
 }
 
 // viewDatabase opens the store at place to read it, also while gateways run.
-func viewDatabase(ctx context.Context, place string) (database, error) {
+func viewDatabase(ctx context.Context, place string) (copyable, error) {
 	if strings.Contains(place, "://") {
 		return nil, usageError{fmt.Errorf("%s is no directory of a database", place)}
 	}

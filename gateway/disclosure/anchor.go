@@ -39,6 +39,9 @@ func (l *Log) start(ctx context.Context) error {
 	if err := l.reload(ctx); err != nil {
 		return err
 	}
+	if err := l.guard(ctx); err != nil {
+		return err
+	}
 	return l.publish(ctx)
 }
 

@@ -29,6 +29,16 @@
 // outside the database (Config.Anchor) and is compared at each start. An entry
 // is refused when the clock is more than a minute behind the log.
 //
+// # Witnesses
+//
+// With Config.Witnesses every checkpoint is cosigned (c2sp.org/tlog-witness) by
+// a quorum of other parties before it is published, so that nobody can be shown
+// a log that others are not shown. The log asks every witness before it takes an
+// entry: one that has seen more, or something else, stops it, at the start and
+// later. A start without a quorum of answers ends with [ErrQuorum]. When later
+// the quorum is missing, entries are committed as before, but nothing newer is
+// published, and [Log.Witnessed] waits.
+//
 // The log does not decide what is disclosed (package policy) and does not make
 // the receipts (package receipt).
 package disclosure
@@ -42,6 +52,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync/atomic"
 	"time"
 
@@ -61,6 +72,8 @@ var (
 	ErrMalformed = errors.New("disclosure: malformed entry")
 	ErrProof     = errors.New("disclosure: proof does not verify")
 	ErrNotYet    = errors.New("disclosure: not in the published log yet")
+	ErrWitnesses = errors.New("disclosure: trust policy does not hold")
+	ErrQuorum    = errors.New("disclosure: not enough witnesses have cosigned")
 )
 
 // skew is how far a clock may be from the log's last time.
@@ -86,6 +99,18 @@ type Config struct {
 	Adopt bool
 	// Interval is how often a new checkpoint is published. Default 1 s.
 	Interval time.Duration
+	// Witnesses are asked to cosign what is published: a trust policy whose
+	// witnesses have URLs. Default: none.
+	Witnesses *Witnesses
+	// WitnessClient carries the questions. Default: HTTPS as this machine trusts
+	// it, or HTTP as the URL says, without redirects.
+	WitnessClient *http.Client
+	// Patience is how long a start waits for a quorum of witnesses. Default 30 s.
+	Patience time.Duration
+	// Recosign is how often the published checkpoint is cosigned anew while
+	// nothing is appended, so that a log that stands still is not taken for one
+	// that is held back. Default 1 min.
+	Recosign time.Duration
 	Log      *slog.Logger     // default: none
 	Now      func() time.Time // default time.Now
 }
@@ -99,6 +124,8 @@ type Log struct {
 	stopped  chan struct{} // closed when Run has ended
 	metrics  metrics
 	holder   string // this gateway among those on the database
+	circle   *circle
+	news     news
 
 	tree *tree // of the last commit seen; the batcher's
 
@@ -118,7 +145,10 @@ func New(cfg Config) (*Log, error) {
 	if cfg.Store == nil || cfg.Key == nil || cfg.Anchor == "" {
 		return nil, fmt.Errorf("configuring log: store, key and anchor are required")
 	}
-	cfg.Interval = cmp.Or(cfg.Interval, time.Second)
+	cfg.Interval, cfg.Patience, cfg.Recosign = cmp.Or(cfg.Interval, time.Second), cmp.Or(cfg.Patience, 30*time.Second), cmp.Or(cfg.Recosign, time.Minute)
+	if cfg.WitnessClient == nil {
+		cfg.WitnessClient = newWitnessClient()
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -133,10 +163,16 @@ func New(cfg Config) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Log{
-		cfg: cfg, signer: s, verifier: v,
+	l := &Log{
+		cfg: cfg, signer: s, verifier: v, news: news{next: make(chan struct{})},
 		queue: make(chan *request, 4*maxBatch), stopped: make(chan struct{}), metrics: newMetrics(), holder: rand.Text(),
-	}, nil
+	}
+	if cfg.Witnesses != nil {
+		if err := l.gather(); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
 }
 
 // Run compares the stored log with the anchor, then appends what is asked for
@@ -154,8 +190,8 @@ func (l *Log) Run(ctx context.Context) error {
 	err := g.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), leadership)
 	defer cancel()
-	if perr := l.publish(last); err == nil {
-		err = perr
+	if perr := l.publish(last); err == nil && !errors.Is(perr, ErrQuorum) {
+		err = perr // without a quorum, as while it ran, nothing is published
 	}
 	return err
 }

@@ -12,6 +12,8 @@ type metrics struct {
 	duration    prometheus.Histogram
 	unpublished prometheus.Counter
 	size        prometheus.Gauge
+
+	witnessFailures *prometheus.CounterVec
 }
 
 func newMetrics() metrics {
@@ -32,6 +34,9 @@ func newMetrics() metrics {
 		size: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "disclosure_published_entries", Help: "Size of the published tree.",
 		}),
+		witnessFailures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "disclosure_witness_failures_total", Help: "Calls to witnesses that brought no cosignature, by reason.",
+		}, []string{"reason"}),
 	}
 }
 
@@ -47,5 +52,12 @@ func (m metrics) batch(writes int, took time.Duration, err error) {
 
 // Metrics returns the log's metrics, to be registered by main.
 func (l *Log) Metrics() []prometheus.Collector {
-	return []prometheus.Collector{l.metrics.batches, l.metrics.entries, l.metrics.duration, l.metrics.unpublished, l.metrics.size}
+	all := []prometheus.Collector{l.metrics.batches, l.metrics.entries, l.metrics.duration, l.metrics.unpublished, l.metrics.size}
+	if l.circle == nil {
+		return all
+	}
+	age := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "disclosure_cosignature_age_seconds", Help: "Age of the cosignatures that the published checkpoint rests on; infinite without a quorum.",
+	}, l.cosignatureAge)
+	return append(all, l.metrics.witnessFailures, age)
 }

@@ -24,7 +24,10 @@ func (l *Log) publications(ctx context.Context) error {
 			return nil
 		case <-t.C:
 			l.probe(ctx)
-			if err := l.publish(ctx); err != nil {
+			if err := l.publish(ctx); distrusts(err) {
+				l.cfg.Log.Error("log stopped", "error", err)
+				return err
+			} else if err != nil {
 				// Receipts carry their own checkpoint, so the exchange goes
 				// on; that the published log stands still shows outside.
 				l.cfg.Log.Error("checkpoint not published", "error", err)
@@ -64,9 +67,12 @@ func (l *Log) publish(ctx context.Context) error {
 		return fmt.Errorf("asking who publishes: %w", err)
 	}
 	s := l.latest.Load()
-	if leads {
+	switch {
+	case leads && l.circle != nil:
+		s, err = l.witness(ctx)
+	case leads:
 		s, err = l.newest(ctx)
-	} else {
+	default:
 		s, err = l.followed(ctx)
 	}
 	old := l.published.Load()
@@ -82,8 +88,7 @@ func (l *Log) publish(ctx context.Context) error {
 			return fmt.Errorf("publishing: %w", err)
 		}
 	}
-	l.published.Store(s)
-	l.metrics.size.Set(float64(s.head.Size))
+	l.publishedIs(s)
 	return nil
 }
 
