@@ -41,26 +41,19 @@ func (v *verdict) find(n *int, format string, args ...any) {
 // pinned key, every table is checked with its content, and everything that a
 // client was told must be borne out.
 func (w *World) audit(ctx context.Context, b *books, data string) (verdict, error) {
-	policy, err := w.pinned()
-	if err != nil {
-		return verdict{}, err
-	}
-	anchor, err := os.ReadFile(filepath.Join(w.state(), "checkpoint"))
-	if err != nil {
-		return verdict{}, err
-	}
 	db, err := sqlite.Open(ctx, sqlite.Config{Dir: data, Reserve: -1})
 	if err != nil {
 		return verdict{}, err
 	}
 	defer db.Close()
-	v := &verdict{}
-	if _, err := disclosure.Verify(ctx, disclosure.FromStore(db, anchor), disclosure.VerifyOptions{Policy: policy}); err != nil {
-		v.find(nil, "log: %v", err)
+	o, err := w.checking(db)
+	if err != nil {
+		return verdict{}, err
 	}
-	o := disclosure.FsckOptions{Policy: policy, Anchor: anchor}
-	if err := w.withKeys(&o, db, filepath.Join(w.state(), "ring")); err != nil {
-		return *v, err
+	policy := o.Policy
+	v := &verdict{}
+	if _, err := disclosure.Verify(ctx, disclosure.FromStore(db, o.Anchor), disclosure.VerifyOptions{Policy: policy}); err != nil {
+		v.find(nil, "log: %v", err)
 	}
 	found, err := disclosure.Fsck(ctx, db, o)
 	if err != nil {
@@ -96,22 +89,29 @@ func (w *World) pinned() (disclosure.Policy, error) {
 	return disclosure.Policy{Log: v}, err
 }
 
-// withKeys makes a check look into what is encrypted and authenticated.
-func (w *World) withKeys(o *disclosure.FsckOptions, db *sqlite.Store, dir string) error {
+// checking returns what a check of the world's database goes by: what "log fsck"
+// is given, with the keys.
+func (w *World) checking(db *sqlite.Store) (o disclosure.FsckOptions, err error) {
+	if o.Policy, err = w.pinned(); err != nil {
+		return o, err
+	}
+	if o.Anchor, err = os.ReadFile(filepath.Join(w.state(), "checkpoint")); err != nil {
+		return o, err
+	}
 	kek, err := keys.LoadKEK("file:" + filepath.Join(w.Dir, "gateway", "kek"))
 	if err != nil {
-		return err
+		return o, err
 	}
-	ring, err := keys.OpenRing(dir, kek)
+	ring, err := keys.OpenRing(filepath.Join(w.state(), "ring"), kek)
 	if err != nil {
-		return err
+		return o, err
 	}
 	register, err := facts.New(facts.Config{Store: db, Ring: ring, Tables: func() *facts.Tables { return nil }})
 	if err != nil {
-		return err
+		return o, err
 	}
 	o.Opener, o.Token, o.State = ring, exchange.StoredToken(ring), exchange.StoredState(ring, db, register)
-	return nil
+	return o, nil
 }
 
 // ledger is what the database says happened.
@@ -171,7 +171,7 @@ func (v *verdict) receipts(ctx context.Context, b *books, l *ledger, p disclosur
 }
 
 // bearsOut says in what the ledger does not bear out a receipt, or "".
-func (l *ledger) bearsOut(ctx context.Context, digest gateway.Digest, a taken, p disclosure.Policy) (string, error) {
+func (l *ledger) bearsOut(ctx context.Context, digest gateway.Digest, a receipt, p disclosure.Policy) (string, error) {
 	if len(a.Leaf) != 64 {
 		return "its receipt names no leaf", nil
 	}
