@@ -89,6 +89,10 @@ type config struct {
 
 	// RequestsPerSecond bounds what each system may ask. Absent: 500.
 	RequestsPerSecond float64 `json:"requests_per_second,omitempty"`
+	// RedeliverSeconds is how long a message that was handed out and not
+	// acknowledged is kept before it is handed out again: longer than a recipient
+	// needs to store a batch. Absent: 60.
+	RedeliverSeconds float64 `json:"redeliver_seconds,omitempty"`
 }
 
 // pins is the file that [config.Pins] names.

@@ -32,6 +32,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -156,7 +157,8 @@ func (c config) exchange(db database.Database, log *disclosure.Log, secret secre
 		return nil, nil, err
 	}
 	mail, err = relay.New(relay.Config{Gateway: gateway.ID(c.Gateway), Store: db, Log: log, Sealer: secret.ring, Signer: secret.release,
-		Keys: func() envelope.Keys { return x.Registry() }, Keep: func() []gateway.MessageType { return x.Kept() }, Logger: logger})
+		Keys: func() envelope.Keys { return x.Registry() }, Keep: func() []gateway.MessageType { return x.Kept() }, Logger: logger,
+		Lease: time.Duration(c.RedeliverSeconds * float64(time.Second))})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -53,7 +53,7 @@ func rootCommand() *cobra.Command {
 		Example: "  gatewayctl certs dev ./world\n  gatewayctl certs -h",
 	},
 		certsCommand(),
-		crashCommand(),
+		faultsCommand(),
 		demoCommand(),
 		logCommand(),
 		messageCommand(),

@@ -36,9 +36,9 @@ const (
 	ToClient
 )
 
-// Fault is what a [Balancer] does to the bytes of one direction. The zero value
+// Impairment is what a [Balancer] does to the bytes of one direction. The zero value
 // lets them pass.
-type Fault struct {
+type Impairment struct {
 	// After is how many bytes of each connection pass, from when the fault is
 	// set, before the other fields hold: a request or an answer can be broken in
 	// the middle.
@@ -64,7 +64,7 @@ type Balancer struct {
 	listener net.Listener
 	ready    []atomic.Bool
 	given    []atomic.Int64 // connections
-	faults   [2]atomic.Pointer[Fault]
+	faults   [2]atomic.Pointer[Impairment]
 	refuse   atomic.Bool
 
 	mu    sync.Mutex
@@ -84,8 +84,8 @@ func NewBalancer(cfg BalancerConfig) (*Balancer, error) {
 	}
 	b := &Balancer{cfg: cfg, listener: l, ready: make([]atomic.Bool, len(cfg.Backends)),
 		given: make([]atomic.Int64, len(cfg.Backends)), pairs: map[*pair]struct{}{}}
-	b.Fail(ToBackend, Fault{})
-	b.Fail(ToClient, Fault{})
+	b.Fail(ToBackend, Impairment{})
+	b.Fail(ToClient, Impairment{})
 	return b, nil
 }
 
@@ -93,8 +93,8 @@ func NewBalancer(cfg BalancerConfig) (*Balancer, error) {
 func (b *Balancer) Addr() string { return b.listener.Addr().String() }
 
 // Fail sets what happens to the bytes of a direction from now on, on open
-// connections too. The zero Fault heals it.
-func (b *Balancer) Fail(d Direction, f Fault) { b.faults[d].Store(&f) }
+// connections too. The zero Impairment heals it.
+func (b *Balancer) Fail(d Direction, f Impairment) { b.faults[d].Store(&f) }
 
 // Refuse says whether new connections are reset at once.
 func (b *Balancer) Refuse(yes bool) { b.refuse.Store(yes) }
@@ -252,8 +252,8 @@ func (p *pair) reset() {
 
 // pump passes bytes from one socket to the other, as far as the fault in force
 // lets it.
-func (p *pair) pump(to, from *net.TCPConn, fault *atomic.Pointer[Fault]) {
-	var was *Fault
+func (p *pair) pump(to, from *net.TCPConn, fault *atomic.Pointer[Impairment]) {
+	var was *Impairment
 	var left int64 // of what passes before the fault holds
 	lost := false
 	buf := make([]byte, 32<<10)

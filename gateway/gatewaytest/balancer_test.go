@@ -139,20 +139,20 @@ func TestBalancerFails(t *testing.T) {
 	tests := []struct {
 		name   string
 		way    gatewaytest.Direction
-		fault  gatewaytest.Fault
+		fault  gatewaytest.Impairment
 		echoed string // of "message"
 		want   error  // of reading the rest
 		healed bool   // the connection works again when the fault is healed
 	}{
-		{"no fault", to, gatewaytest.Fault{}, "message", nil, true},
-		{"request cut", to, gatewaytest.Fault{Cut: true}, "", syscall.ECONNRESET, false},
-		{"answer cut", back, gatewaytest.Fault{Cut: true}, "", syscall.ECONNRESET, false},
-		{"answer cut later", back, gatewaytest.Fault{Cut: true, After: 7}, "message", nil, true},
-		{"request swallowed", to, gatewaytest.Fault{Swallow: true}, "", errDeadline, false},
-		{"answer swallowed", back, gatewaytest.Fault{Swallow: true}, "", errDeadline, false},
-		{"request swallowed in the middle", to, gatewaytest.Fault{Swallow: true, After: 3}, "mes", errDeadline, false},
-		{"answer swallowed in the middle", back, gatewaytest.Fault{Swallow: true, After: 3}, "mes", errDeadline, false},
-		{"request delayed", to, gatewaytest.Fault{Delay: time.Millisecond}, "message", nil, true},
+		{"no fault", to, gatewaytest.Impairment{}, "message", nil, true},
+		{"request cut", to, gatewaytest.Impairment{Cut: true}, "", syscall.ECONNRESET, false},
+		{"answer cut", back, gatewaytest.Impairment{Cut: true}, "", syscall.ECONNRESET, false},
+		{"answer cut later", back, gatewaytest.Impairment{Cut: true, After: 7}, "message", nil, true},
+		{"request swallowed", to, gatewaytest.Impairment{Swallow: true}, "", errDeadline, false},
+		{"answer swallowed", back, gatewaytest.Impairment{Swallow: true}, "", errDeadline, false},
+		{"request swallowed in the middle", to, gatewaytest.Impairment{Swallow: true, After: 3}, "mes", errDeadline, false},
+		{"answer swallowed in the middle", back, gatewaytest.Impairment{Swallow: true, After: 3}, "mes", errDeadline, false},
+		{"request delayed", to, gatewaytest.Impairment{Delay: time.Millisecond}, "message", nil, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -170,7 +170,7 @@ func TestBalancerFails(t *testing.T) {
 			if !is(err, tt.want) || got != tt.echoed && tt.want != syscall.ECONNRESET {
 				t.Errorf("got %q, %v; want %q, %v", got, err, tt.echoed, tt.want)
 			}
-			b.Fail(tt.way, gatewaytest.Fault{})
+			b.Fail(tt.way, gatewaytest.Impairment{})
 			within = whileDead
 			if tt.healed {
 				within = whileAlive

@@ -221,6 +221,19 @@ func (w *World) exited() bool {
 func (w *World) data() string  { return filepath.Join(w.Dir, "gateway", "data") }
 func (w *World) state() string { return filepath.Join(w.Dir, "gateway", "state"+w.name) }
 
+// ring is the directory of the at-rest keys, which gateways on one database share.
+func (w *World) ring() string {
+	if shared := filepath.Join(w.Dir, "gateway", "ring"); exists(shared) {
+		return shared
+	}
+	return filepath.Join(w.state(), "ring")
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // tail returns the end of what the gateway logged.
 func (w *World) tail() string {
 	raw, err := os.ReadFile(w.Log)

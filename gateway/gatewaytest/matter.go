@@ -11,7 +11,7 @@ import (
 )
 
 // Matter is the case of one person at one municipality, with a consent in force
-// under which the police may tell it of threats: what load and crash runs need
+// under which the police may tell it of threats: what load and runs need
 // to send messages that are released.
 type Matter struct {
 	Town   gateway.AgencyID

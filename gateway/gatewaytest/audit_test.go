@@ -14,7 +14,7 @@ import (
 )
 
 // TestCrashFinds takes away from the database what clients were told, and has
-// clients be told what is not in it. The audit of the crash runs finds each.
+// clients be told what is not in it. The audit of the runs finds each.
 func TestCrashFinds(t *testing.T) {
 	w := newCrowd(t)
 	c, err := gatewaytest.NewCrashed(t.Context(), w)

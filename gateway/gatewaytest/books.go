@@ -18,24 +18,25 @@ import (
 	"sluss/gateway/exchange"
 )
 
-// books are what the clients of a crash run were told, as it came over the
+// books are what the clients of a run were told, as it came over the
 // wire: each receipt, each release and each acknowledgement that was accepted.
 // They are kept outside the gateway and survive it. What an answer contradicts
 // at once is a finding; the rest is for [books.audit].
 type books struct {
 	mu       sync.Mutex
 	turn     int                          // rises with each answer
-	accepted map[gateway.Digest]taken     // by digest of the bytes sent
+	accepted map[gateway.Digest]receipt   // by digest of the bytes sent
 	released map[string]release           // by delivery id
 	handed   map[gateway.MessageID]string // delivery id
 	acked    map[string]ack               // by delivery id or jti of a notice
 	again    int                          // receipts given for bytes that had one
 	twice    int                          // releases handed out again
+	doubled  int                          // deliveries, or receipts, that came again with other content
 	findings []string
 }
 
-// taken is what was answered to a message, or to a statement.
-type taken struct {
+// receipt is what was answered to a message, or to a statement.
+type receipt struct {
 	exchange.Accepted
 	statement bool
 }
@@ -56,7 +57,7 @@ type ack struct {
 }
 
 func newBooks() *books {
-	return &books{accepted: map[gateway.Digest]taken{}, released: map[string]release{},
+	return &books{accepted: map[gateway.Digest]receipt{}, released: map[string]release{},
 		handed: map[gateway.MessageID]string{}, acked: map[string]ack{}}
 }
 
@@ -99,11 +100,12 @@ func (b *books) accept(sent, answer []byte) {
 	if ok {
 		b.again++
 		if !reflect.DeepEqual(before.Accepted, a) {
+			b.doubled++
 			b.note("message %s: the same bytes got another receipt", a.ID)
 		}
 		return
 	}
-	b.accepted[digest] = taken{a, e1.Kind == disclosure.StatementAdmitted}
+	b.accepted[digest] = receipt{a, e1.Kind == disclosure.StatementAdmitted}
 }
 
 // polled keeps the answer to a poll that began at a turn.
@@ -151,6 +153,7 @@ func (b *books) release(id string, h exchange.Handed) {
 	if ok {
 		b.twice++
 		if !reflect.DeepEqual(before, r) {
+			b.doubled++
 			b.note("delivery %s: handed out with two contents", id)
 		}
 		return
@@ -189,6 +192,20 @@ func readRelease(h exchange.Handed) (release, error) {
 	}
 	leaf, err := base64.RawURLEncoding.DecodeString(kb.Release.Leaf)
 	return release{gateway.DigestOf([]byte(h.Token)), gateway.Digest(sha256.Sum256([]byte(h.Token[:end]))), leaf, h.E1, h.Proof}, err
+}
+
+// taken returns how much has been accepted.
+func (b *books) taken() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.accepted)
+}
+
+// told returns how much clients have got that was not there before.
+func (b *books) told() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.accepted) + len(b.released)
 }
 
 // waiting returns how many accepted messages have not been acknowledged by

@@ -11,13 +11,13 @@ import (
 	"sluss/gateway/exchange"
 )
 
-// Crashed is a crash run whose parts a test can spoil.
-type Crashed struct{ r *crashRun }
+// Crashed is a run whose parts a test can spoil.
+type Crashed struct{ r *faultRun }
 
 // NewCrashed starts a run.
 func NewCrashed(ctx context.Context, w *World) (*Crashed, error) {
-	r, err := newCrashRun(ctx, w, CrashOptions{Seed: 1})
-	return &Crashed{r}, err
+	r := newFaultRun(w, Fault{}, FaultOptions{Seed: 1})
+	return &Crashed{r}, r.open(ctx)
 }
 
 // Load lets the clients work until so many messages more have been received,

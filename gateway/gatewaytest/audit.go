@@ -42,24 +42,21 @@ func (v *verdict) find(n *int, format string, args ...any) {
 // pinned key, every table is checked with its content, and everything that a
 // client was told must be borne out.
 func (w *World) audit(ctx context.Context, b *books, data string) (verdict, error) {
-	policy, err := w.pinned()
-	if err != nil {
-		return verdict{}, err
-	}
-	anchor, err := os.ReadFile(filepath.Join(w.state(), "checkpoint"))
-	if err != nil {
-		return verdict{}, err
-	}
 	db, err := sqlite.Open(ctx, sqlite.Config{Dir: data, Reserve: -1})
 	if err != nil {
 		return verdict{}, err
 	}
 	defer db.Close()
+	o, err := w.checking(db)
+	if err != nil {
+		return verdict{}, err
+	}
+	policy := o.Policy
 	v := &verdict{}
-	if _, err := disclosure.Verify(ctx, disclosure.FromStore(db, anchor), disclosure.VerifyOptions{Policy: policy}); err != nil {
+	if _, err := disclosure.Verify(ctx, disclosure.FromStore(db, o.Anchor), disclosure.VerifyOptions{Policy: policy}); err != nil {
 		v.find(nil, "log: %v", err)
 	}
-	found, err := w.Fsck(ctx, db, anchor)
+	found, err := disclosure.Fsck(ctx, db, o)
 	if err != nil {
 		return *v, err
 	}
@@ -79,19 +76,11 @@ func (w *World) audit(ctx context.Context, b *books, data string) (verdict, erro
 	return *v, nil
 }
 
-// Fsck checks a database of the world, and its log against the anchor given, with
+// Fsck checks a database of the world, and its log against the anchor of w, with
 // all keys.
-func (w *World) Fsck(ctx context.Context, db database.Database, anchor []byte) ([]string, error) {
-	policy, err := w.pinned()
+func (w *World) Fsck(ctx context.Context, db database.Database) ([]string, error) {
+	o, err := w.checking(db)
 	if err != nil {
-		return nil, err
-	}
-	o := disclosure.FsckOptions{Policy: policy, Anchor: anchor}
-	ring := filepath.Join(w.Dir, "gateway", "ring")
-	if _, err := os.Stat(ring); err != nil {
-		ring = filepath.Join(w.state(), "ring")
-	}
-	if err := w.withKeys(&o, db, ring); err != nil {
 		return nil, err
 	}
 	return disclosure.Fsck(ctx, db, o)
@@ -111,22 +100,29 @@ func (w *World) pinned() (disclosure.Policy, error) {
 	return disclosure.Policy{Log: v}, err
 }
 
-// withKeys makes a check look into what is encrypted and authenticated.
-func (w *World) withKeys(o *disclosure.FsckOptions, db database.Database, dir string) error {
+// checking returns what a check of the world's database goes by: what "log fsck"
+// is given, with the keys.
+func (w *World) checking(db database.Database) (o disclosure.FsckOptions, err error) {
+	if o.Policy, err = w.pinned(); err != nil {
+		return o, err
+	}
+	if o.Anchor, err = os.ReadFile(filepath.Join(w.state(), "checkpoint")); err != nil {
+		return o, err
+	}
 	kek, err := keys.LoadKEK("file:" + filepath.Join(w.Dir, "gateway", "kek"))
 	if err != nil {
-		return err
+		return o, err
 	}
-	ring, err := keys.OpenRing(dir, kek)
+	ring, err := keys.OpenRing(w.ring(), kek)
 	if err != nil {
-		return err
+		return o, err
 	}
 	register, err := facts.New(facts.Config{Store: db, Ring: ring, Tables: func() *facts.Tables { return nil }})
 	if err != nil {
-		return err
+		return o, err
 	}
 	o.Opener, o.Token, o.State = ring, exchange.StoredToken(ring), exchange.StoredState(ring, db, register)
-	return nil
+	return o, nil
 }
 
 // ledger is what the database says happened.
@@ -186,7 +182,7 @@ func (v *verdict) receipts(ctx context.Context, b *books, l *ledger, p disclosur
 }
 
 // bearsOut says in what the ledger does not bear out a receipt, or "".
-func (l *ledger) bearsOut(ctx context.Context, digest gateway.Digest, a taken, p disclosure.Policy) (string, error) {
+func (l *ledger) bearsOut(ctx context.Context, digest gateway.Digest, a receipt, p disclosure.Policy) (string, error) {
 	if len(a.Leaf) != 64 {
 		return "its receipt names no leaf", nil
 	}

@@ -15,7 +15,7 @@ import (
 	"sluss/gateway/client"
 )
 
-// How many take part in a crash run.
+// How many take part in a run.
 const (
 	senders    = 2 // to each municipality
 	collectors = 2 // at each municipality, and at the police for what comes back
@@ -26,12 +26,12 @@ const (
 // recipient: the lease of a mailbox item twice, and the work.
 const delivered = 4 * time.Minute
 
-func crashTown(i int) gateway.AgencyID {
+func townAt(i int) gateway.AgencyID {
 	return gateway.AgencyID(fmt.Sprintf("municipality:%d", 9001+i))
 }
 
-// crashLoad is what the clients of a crash run do, until it is finished.
-type crashLoad struct {
+// clients is what the clients of a run do, until it is finished.
+type clients struct {
 	books   *books
 	closing atomic.Bool // senders begin nothing new
 	sending sync.WaitGroup
@@ -41,8 +41,8 @@ type crashLoad struct {
 }
 
 // load lets all clients begin. They end with ctx, which cancel ends.
-func (r *crashRun) load(ctx context.Context, cancel context.CancelFunc) *crashLoad {
-	l := &crashLoad{books: r.books, cancel: cancel}
+func (r *faultRun) load(ctx context.Context, cancel context.CancelFunc) *clients {
+	l := &clients{books: r.books, cancel: cancel}
 	use := 0
 	begin := func(g *sync.WaitGroup, client func(*rand.Rand) error) {
 		use++
@@ -74,7 +74,7 @@ func (r *crashRun) load(ctx context.Context, cancel context.CancelFunc) *crashLo
 
 // finish lets the clients end what they are doing, waits if asked to until every
 // message has reached its recipient, and ends them. ctx is that of load.
-func (l *crashLoad) finish(ctx context.Context, whole bool) {
+func (l *clients) finish(ctx context.Context, whole bool) {
 	defer l.polling.Wait()
 	defer l.sealing.Wait()
 	defer l.cancel()
@@ -92,7 +92,7 @@ func (l *crashLoad) finish(ctx context.Context, whole bool) {
 
 // client is a client of an agency that goes on soon after a crash, and whose
 // wire is watched.
-func (r *crashRun) client(agency gateway.AgencyID) (*client.Client, error) {
+func (r *faultRun) client(agency gateway.AgencyID) (*client.Client, error) {
 	cfg, err := client.Load(filepath.Join(r.w.Folder(agency, "exit"), "client.json"))
 	if err != nil {
 		return nil, err
@@ -102,9 +102,28 @@ func (r *crashRun) client(agency gateway.AgencyID) (*client.Client, error) {
 	return client.New(cfg)
 }
 
+// sendTo sends one message to another gateway than the world's.
+func (r *faultRun) sendTo(ctx context.Context, other *World) error {
+	token, err := r.towns[0].Seal(ctx)
+	if err != nil {
+		return err
+	}
+	cfg, err := client.Load(filepath.Join(r.w.Folder(police, "exit"), "client.json"))
+	if err != nil {
+		return err
+	}
+	cfg.URL = "https://" + other.Agencies
+	c, err := client.New(cfg)
+	if err != nil {
+		return err
+	}
+	_, err = c.Send(ctx, token)
+	return err
+}
+
 // send sends one message after the other, each until it has a receipt, and now
 // and then one again that has one.
-func (r *crashRun) send(ctx context.Context, l *crashLoad, sealed <-chan []byte, random *rand.Rand) error {
+func (r *faultRun) send(ctx context.Context, l *clients, sealed <-chan []byte, random *rand.Rand) error {
 	c, err := r.client(police)
 	if err != nil {
 		return err
@@ -146,7 +165,7 @@ func repeat(ctx context.Context, c *client.Client, token []byte) error {
 // state makes one statement after the other about a person, while decisions
 // about the same person are taken: each has to be taken again that rested on
 // the state before. Now and then an earlier statement is sent again.
-func (r *crashRun) state(ctx context.Context, l *crashLoad, m *Matter, random *rand.Rand) error {
+func (r *faultRun) state(ctx context.Context, l *clients, m *Matter, random *rand.Rand) error {
 	c, err := r.client(police)
 	if err != nil {
 		return err
@@ -193,7 +212,7 @@ func (m *Matter) sealAll(ctx context.Context, sealed chan<- []byte) error {
 
 // collect polls for a role and acknowledges what came, in a request of its own
 // or with the next poll; now and then not at all, as one that crashed itself.
-func (r *crashRun) collect(ctx context.Context, agency gateway.AgencyID, role gateway.Role, random *rand.Rand) error {
+func (r *faultRun) collect(ctx context.Context, agency gateway.AgencyID, role gateway.Role, random *rand.Rand) error {
 	c, err := r.client(agency)
 	if err != nil {
 		return err
@@ -206,6 +225,9 @@ func (r *crashRun) collect(ctx context.Context, agency gateway.AgencyID, role ga
 			return err
 		}
 		for _, refused := range b.Refused {
+			if errors.Is(refused.Err, client.ErrReplay) {
+				continue // the other collector has acknowledged it meanwhile; that the bytes are the same, the books see
+			}
 			r.books.find("delivery %s: the client refused it: %v", refused.ID, refused.Err)
 		}
 		done = done[:0:0]
@@ -246,10 +268,11 @@ func until(ctx context.Context, do func() error) error {
 	}
 }
 
-// away reports whether the gateway gave no answer, or asked for patience.
+// away reports whether the gateway gave no answer, asked for patience, or had an
+// error of its own, as when it cannot read its database.
 func away(err error) bool {
 	if p, ok := errors.AsType[*client.Problem](err); ok {
-		return p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests
+		return p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests || p.Status == http.StatusInternalServerError
 	}
 	return errors.Is(err, client.ErrNoAnswer)
 }
