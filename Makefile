@@ -1,16 +1,27 @@
 # make demo   the main job: a whole story over real sockets      (README, first command)
 # make test   everything that must hold                          (README, second command)
 # make run    the demo's gateway, kept running, with what to try
-# make crash | fuzz | interop | bench   see README
+# make crash | fuzz | interop   see README
+# make bench | bench-growth | soak   measure, and write the report   (deploy/benchmarks)
 
 SHELL := /bin/bash
 GO    ?= go
 COUNT ?= 200
 SEED  ?= 1
 FUZZ  ?= 30s
+BENCH := $(GO) run ./gateway/gatewaytest/bench
+ROUNDS        ?= 5
+ROUND         ?= 2s
+CLIENTS       ?= 1,16,32,64,256
+STORES        ?= sqlite,postgres,postgres+standby
+SIZES         ?= 1e4,1e6,1e7
+STORES_GROWTH ?= sqlite,postgres
+STORE         ?= postgres
+DURATION      ?= 30m
+SHARE         ?= 0.7
 RACED := ./gateway/store/... ./gateway/disclosure/... ./gateway/relay/... ./gateway/exchange/...
 
-.PHONY: all demo run test lint unit race rego law crash fuzz interop bench clean
+.PHONY: all demo run test lint unit race rego law crash fuzz interop bench bench-growth bench-report bench-parts soak clean
 
 all: bin/gateway
 
@@ -56,9 +67,28 @@ fuzz:
 interop: all
 	cd deploy/interop && npm ci --no-audit --no-fund && npm test
 
-bench: all
-	$(GO) test -run '^$$' -bench BenchmarkExchange -benchtime 1x -timeout 20m ./gateway/gatewaytest
+# Exchanges on every store beside the floor and the baseline; report in deploy/benchmarks.
+bench: all bin/opa
+	$(BENCH) exchange -rounds $(ROUNDS) -round $(ROUND) -clients $(CLIENTS) -stores $(STORES)
+
+# The same, and audit searches, on logs of up to ten million entries; an hour and 40 GB of disk.
+bench-growth: all
+	$(BENCH) growth -sizes $(SIZES) -stores $(STORES_GROWTH)
+
+# A steady load, and the log verified afterwards.
+soak: all
+	$(BENCH) soak -duration $(DURATION) -share $(SHARE) -stores $(STORE)
+
+# The report again, from what was measured.
+bench-report:
+	$(BENCH) report
+
+# The parts by themselves.
+bench-parts:
 	$(GO) test -run '^$$' -bench . -benchtime 0.5s -count 3 ./gateway/policy ./gateway/facts ./gateway/envelope ./gateway/catalogue ./gateway/disclosure
+
+bin/opa: go.mod
+	$(GO) build -trimpath -o bin/opa github.com/open-policy-agent/opa
 
 clean:
 	rm -rf bin run
