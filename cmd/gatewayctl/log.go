@@ -33,15 +33,24 @@ func logCommand() *cobra.Command {
 		Use:     "log",
 		Short:   "Verify the disclosure log, prove an entry, check the database behind it",
 		Example: "  gatewayctl log verify --pins world/gateway/pins.json world/gateway/data",
-	}, logVerifyCommand(), logProveCommand(), logFsckCommand())
+	}, logVerifyCommand(), logProveCommand(), logReceiptCommand(), logMonitorCommand(), logFsckCommand())
 }
 
 // logSource are the flags that say where a log is read from and whose signature
 // is believed.
-type logSource struct{ pins, checkpoint, client, authorities string }
+type logSource struct{ pins, trust, checkpoint, client, authorities string }
 
 func (l *logSource) flags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&l.pins, "pins", "", "`file` with the log's verifier key, as pinned out of band (required)")
+	l.believed(cmd)
+	l.connection(cmd)
+}
+
+func (l *logSource) believed(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&l.pins, "pins", "", "`file` with the log's verifier key, as pinned out of band (this or --trust is required)")
+	cmd.Flags().StringVar(&l.trust, "trust", "", "trust policy `file` (c2sp.org/tlog-policy) with the log's key, the witnesses' and the quorum, which is then wanted")
+}
+
+func (l *logSource) connection(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&l.checkpoint, "checkpoint", "", "with a directory: `file` of its last checkpoint (default ../state/checkpoint beside it)")
 	cmd.Flags().StringVar(&l.client, "client", "", "with a URL of the agency API: client.json `file` of the system to connect as")
 	cmd.Flags().StringVar(&l.authorities, "authorities", "", "with a URL: PEM `file` of who issues the gateway's certificate (default: this machine's authorities)")
@@ -50,8 +59,18 @@ func (l *logSource) flags(cmd *cobra.Command) {
 // policy returns whose checkpoints are believed.
 func (l *logSource) policy() (disclosure.Policy, error) {
 	var p dev.Pins
-	if l.pins == "" {
-		return disclosure.Policy{}, usageError{errors.New("--pins is required: a log must not vouch for itself")}
+	switch {
+	case l.trust != "" && l.pins == "":
+		trust, err := readTrust(l.trust)
+		if err != nil {
+			return disclosure.Policy{}, err
+		}
+		if len(trust.Logs) != 1 {
+			return disclosure.Policy{}, fmt.Errorf("%s names %d logs, want one", l.trust, len(trust.Logs))
+		}
+		return trust.Policy(trust.Logs[0].Name())
+	case l.pins == "" || l.trust != "":
+		return disclosure.Policy{}, usageError{errors.New("one of --pins and --trust is required: a log must not vouch for itself")}
 	}
 	if err := readJSONFile(l.pins, &p); err != nil {
 		return disclosure.Policy{}, err
@@ -70,19 +89,31 @@ func (l *logSource) open(ctx context.Context, place string) (disclosure.Source, 
 		}
 		return disclosure.FromURL(strings.TrimSuffix(place, "/")+"/log", &http.Client{Transport: transport}), nil, func() error { return nil }, nil
 	}
+	db, err := database.View(ctx, place)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if l.checkpoint == "" && l.trust != "" {
+		return published{disclosure.FromStore(db, nil), db}, db, db.Close, nil
+	}
 	if l.checkpoint == "" {
 		l.checkpoint = filepath.Join(filepath.Dir(filepath.Clean(place)), "state", "checkpoint")
 	}
 	checkpoint, err := os.ReadFile(l.checkpoint)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("reading the last checkpoint: %w", err)
-	}
-	db, err := database.View(ctx, place)
-	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, errors.Join(fmt.Errorf("reading the last checkpoint: %w", err), db.Close())
 	}
 	return disclosure.FromStore(db, checkpoint), db, db.Close, nil
 }
+
+// published is a database read up to the checkpoint that stands in it: the one
+// that carries the cosignatures, which are what is believed then.
+type published struct {
+	disclosure.Source
+	db database.Database
+}
+
+func (p published) Checkpoint(ctx context.Context) ([]byte, error) { return p.db.Published(ctx) }
 
 // transport connects as a registered system, or as anybody. Whom one reads a log
 // from matters little: it is believed by its signature.
@@ -230,7 +261,7 @@ func logFsckCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, db, done, err := l.open(cmd.Context(), args[0])
+			src, db, done, err := l.open(cmd.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -239,7 +270,7 @@ func logFsckCommand() *cobra.Command {
 			}
 			defer done()
 			o := disclosure.FsckOptions{Policy: policy, Progress: progress(cmd.ErrOrStderr())}
-			if o.Anchor, err = os.ReadFile(l.checkpoint); err != nil {
+			if o.Anchor, err = src.Checkpoint(cmd.Context()); err != nil {
 				return err
 			}
 			if kek != "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 
 	"sluss/gateway"
 	"sluss/gateway/client"
+	"sluss/gateway/disclosure"
 	"sluss/gateway/envelope"
 )
 
@@ -26,7 +28,7 @@ client): nothing that the gateway says is believed unless the registrars, the
 officers, the sender and the log stand behind it.`,
 		Example: `  gatewayctl message seal --config client.json < draft.json | gatewayctl message send --config client.json
   gatewayctl message poll --config client.json --role municipality.social_worker`,
-	}, messageSealCommand(), messageSendCommand(), messageStateCommand(), messagePollCommand(), messageOpenCommand(),
+	}, messageSealCommand(), messageSendCommand(), messageRenewCommand(), messageStateCommand(), messagePollCommand(), messageOpenCommand(),
 		messageReadCommand(), messageRequestCommand(), messageConfirmCommand(), messageReviewCommand(),
 		messageTasksCommand(), messageDisclosuresCommand())
 	c.PersistentFlags().String("config", "client.json", "`FILE` that describes the agency's system")
@@ -132,6 +134,46 @@ func printReceipt(cmd *cobra.Command, r client.Receipt) error {
 	return output(cmd, r, func(w io.Writer) {
 		fmt.Fprintf(w, "%s\n  entry %d, digest %s, proof verified\n", r.ID, r.Entry, r.Digest)
 	})
+}
+
+func messageRenewCommand() *cobra.Command {
+	var trust string
+	cmd := &cobra.Command{
+		Use:   "renew FILE",
+		Short: "Bring a receipt under the newest checkpoint that the witnesses have cosigned",
+		Long: `Read a receipt, ask the published log for the proof of the same entry under its
+newest checkpoint, and print the receipt with that proof. The log must continue
+the tree that the receipt was given under. What comes out verifies offline, with
+the witnesses' quorum: gatewayctl log receipt.`,
+		Example: `  gatewayctl message renew --config client.json --trust witnesses.policy receipt.json > renewed.json`,
+		Args:    operands(cobra.ExactArgs(1)),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var p disclosure.Policy
+			if trust != "" {
+				w, err := readTrust(trust)
+				if err != nil {
+					return err
+				}
+				p.Quorum = w.Quorum
+			}
+			c, err := newClient(cmd)
+			if err != nil {
+				return err
+			}
+			var r client.Receipt
+			if err := readJSONFile(args[0], &r); err != nil {
+				return err
+			}
+			if r, err = c.Renew(cmd.Context(), r, p); err != nil {
+				return err
+			}
+			enc := json.NewEncoder(cmd.OutOrStdout())
+			enc.SetIndent("", "  ")
+			return enc.Encode(r)
+		},
+	}
+	cmd.Flags().StringVar(&trust, "trust", "", "trust policy `file` whose quorum of witnesses must have cosigned")
+	return cmd
 }
 
 func messageStateCommand() *cobra.Command {

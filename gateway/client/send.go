@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -78,4 +79,65 @@ func (c *Client) entry(e1, leaf []byte, proof string, index uint64) (disclosure.
 		return disclosure.E1{}, fmt.Errorf("%w: it is for entry %d", ErrProof, proven.Index)
 	}
 	return e, nil
+}
+
+// Check verifies a receipt offline, under a policy that may want a quorum of
+// witnesses: what its entry says stands in the leaf, and the leaf in the log. It
+// reports [ErrEntry] or [ErrProof]. Whether the receipt is for the message that
+// one has in mind is known by its Digest.
+func (r Receipt) Check(p disclosure.Policy) (disclosure.Proven, error) {
+	if len(r.Leaf) != 64 {
+		return disclosure.Proven{}, fmt.Errorf("%w: no leaf of 64 bytes", ErrEntry)
+	}
+	e, err := disclosure.CheckE1(r.E1, [64]byte(r.Leaf))
+	if err != nil {
+		return disclosure.Proven{}, fmt.Errorf("%w: %w", ErrEntry, err)
+	}
+	proven, err := disclosure.VerifyProof([]byte(r.Proof), [64]byte(r.Leaf), p)
+	if err != nil {
+		return disclosure.Proven{}, fmt.Errorf("%w: %w", ErrProof, err)
+	}
+	if proven.Index != r.Entry || e.Message != "" && e.Message != r.ID {
+		return disclosure.Proven{}, fmt.Errorf("%w: it is for another entry or message", ErrProof)
+	}
+	return proven, nil
+}
+
+// Renew returns a receipt under the newest checkpoint that the log has
+// published, whose cosignatures the policy may want. The one that was given with
+// the message stands under its own batch's checkpoint, which no witness had seen
+// yet. The log must continue that tree and have the same entry, else it is
+// [ErrProof]; nothing is taken from the gateway on trust. An entry that is not
+// published yet is [disclosure.ErrNotYet].
+func (c *Client) Renew(ctx context.Context, r Receipt, p disclosure.Policy) (Receipt, error) {
+	was, err := r.Check(disclosure.Policy{Log: c.cfg.Log})
+	if err != nil {
+		return Receipt{}, err
+	}
+	if p.Log == nil {
+		p.Log = c.cfg.Log
+	}
+	src := disclosure.FromURL(c.cfg.URL+"/log", &http.Client{Transport: c.http})
+	proof, leaf, err := disclosure.Prove(ctx, src, r.Entry, p)
+	if err != nil {
+		return Receipt{}, renewal(err)
+	}
+	if err := disclosure.Extends(ctx, src, was.Tip, p); err != nil {
+		return Receipt{}, renewal(err)
+	}
+	if leaf != [64]byte(r.Leaf) {
+		return Receipt{}, fmt.Errorf("%w: the log has another entry at %d", ErrProof, r.Entry)
+	}
+	r.Proof = string(proof)
+	return r, nil
+}
+
+// renewal says of an error whether the log does not hold or could not be read.
+func renewal(err error) error {
+	for _, bad := range []error{disclosure.ErrProof, disclosure.ErrFork, disclosure.ErrRollback} {
+		if errors.Is(err, bad) {
+			return fmt.Errorf("%w: %w", ErrProof, err)
+		}
+	}
+	return err
 }

@@ -35,3 +35,6 @@ func (t *Tree) Reload(tiles func(level, index uint64) []byte) error {
 	}
 	return err
 }
+
+// RememberEvery makes a monitor write down more often what it has read.
+func (m *Monitor) RememberEvery(leaves uint64) { m.every = leaves }

@@ -6,12 +6,15 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,6 +33,7 @@ const origin = "test.sluss/log"
 type history struct {
 	signer note.Signer
 	key    note.Verifier
+	vkey   string
 	hashes []tlog.Hash
 }
 
@@ -39,7 +43,7 @@ func newHistory(t testing.TB, name string) *history {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &history{}
+	h := &history{vkey: vkey}
 	if h.signer, err = note.NewSigner(skey); err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +118,7 @@ func (h *history) request(t testing.TB, old, size int) string {
 // cosigner is a witness's keys and directory.
 type cosigner struct {
 	dir       string
+	keys      witness.Keys
 	signers   []note.Signer
 	verifiers []note.Verifier
 }
@@ -124,7 +129,7 @@ func newCosigner(t testing.TB) cosigner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := cosigner{dir: t.TempDir()}
+	c := cosigner{dir: t.TempDir(), keys: keys}
 	if c.signers, err = keys.Signers(); err != nil {
 		t.Fatal(err)
 	}
@@ -388,6 +393,91 @@ func TestDurableFirst(t *testing.T) {
 	if rec := post(c.open(t, h.key), h.request(t, 0, 1)); rec.Body.String() != "200\n" {
 		t.Errorf("kept: %q, want 200", rec.Body)
 	}
+}
+
+const killDir = "WITNESS_KILL_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(killDir); dir != "" {
+		if err := dieSigning(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// deadly is a signer that kills its process in the place of signing: after the
+// state was kept, before the answer.
+type deadly struct{ note.Signer }
+
+func (deadly) Sign([]byte) ([]byte, error) {
+	syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
+}
+
+// dieSigning is what the process does that is killed: it opens the witness in
+// dir and adds the request on standard input.
+func dieSigning(dir string) error {
+	secret, err := os.ReadFile(dir + ".keys")
+	if err != nil {
+		return err
+	}
+	keys, err := witness.ParseKeys(secret)
+	if err != nil {
+		return err
+	}
+	signers, err := keys.Signers()
+	if err != nil {
+		return err
+	}
+	v, err := note.NewVerifier(os.Getenv("WITNESS_LOG"))
+	if err != nil {
+		return err
+	}
+	w, err := witness.Open(witness.Config{Dir: dir, Signers: []note.Signer{deadly{signers[0]}, signers[1]}, Logs: []note.Verifier{v}})
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return err
+	}
+	_, err = w.Add(body)
+	return fmt.Errorf("not killed: %w", err)
+}
+
+// TestKilled kills a witness between the store and the answer, and holds that it
+// then knows the tree that it may have signed, so that the log catches up and
+// another history does not.
+func TestKilled(t *testing.T) {
+	h, c := newHistory(t, origin), newCosigner(t)
+	w := c.begun(t, h.key)
+	if rec := post(w, h.request(t, 0, 100)); rec.Code != 200 {
+		t.Fatalf("%d %s", rec.Code, rec.Body)
+	}
+	if err := errors.Join(w.Close(), os.WriteFile(c.dir+".keys", c.keys.Secret(), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), killDir+"="+c.dir, "WITNESS_LOG="+h.vkey)
+	child.Stdin = strings.NewReader(h.request(t, 100, 200))
+	out, err := child.CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.Exited() || len(out) > 0 {
+		t.Fatalf("not killed: %v %s", err, out)
+	}
+	w = c.open(t, h.key)
+	if rec := post(w, h.fork(t, 150).request(t, 100, 250)); rec.Code != 409 || rec.Body.String() != "200\n" {
+		t.Errorf("another history: %d %s", rec.Code, rec.Body)
+	}
+	if rec := post(w, h.fork(t, 150).request(t, 200, 250)); rec.Code != 422 {
+		t.Errorf("another history, caught up: %d %s", rec.Code, rec.Body)
+	}
+	rec := post(w, h.request(t, 200, 200))
+	if rec.Code != 200 {
+		t.Fatalf("the same tree again: %d %s", rec.Code, rec.Body)
+	}
+	c.cosigned(t, h.checkpoint(t, 200), rec.Body.Bytes())
 }
 
 // TestRace sends two histories at once. One wins, and there is one history ever
