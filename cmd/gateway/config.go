@@ -87,6 +87,13 @@ type config struct {
 	// publishes nothing without one. Absent: nobody witnesses the log.
 	Witnesses string `json:"witnesses,omitempty"`
 
+	// Release says for each purpose how sure an entry must be before its data
+	// leaves: "committed", in the database and synced; "replicated", on its
+	// synchronous standby too, which needs "ha"; "witnessed", in a tree that the
+	// witnesses have cosigned as well, which needs "witnesses". "*" is for the
+	// purposes not named. Absent: "committed".
+	Release map[gateway.Purpose]string `json:"release,omitempty"`
+
 	// RequestsPerSecond bounds what each system may ask. Absent: 500.
 	RequestsPerSecond float64 `json:"requests_per_second,omitempty"`
 	// RedeliverSeconds is how long a message that was handed out and not
@@ -133,6 +140,9 @@ func readConfig(path string) (config, pins, error) {
 	for _, u := range []*string{&c.TLS.Key, &c.Keys.Release, &c.Keys.Checkpoint, &c.Keys.KEK} {
 		*u = keys.At(dir, *u)
 	}
+	if err := c.checkRelease(); err != nil {
+		return c, pins{}, err
+	}
 	var p pins
 	if err := readJSON(c.Pins, &p); err != nil {
 		return c, p, err
@@ -158,6 +168,25 @@ func readJSON(path string, into any) error {
 		return fmt.Errorf("%w: %s: %w", errConfig, path, err)
 	}
 	return nil
+}
+
+// checkRelease returns an error for a release policy that cannot be kept.
+func (c config) checkRelease() error {
+	for purpose, how := range c.Release {
+		switch {
+		case how == "committed", how == "replicated" && c.HA && c.Database != "", how == "witnessed" && c.Witnesses != "":
+		case how == "replicated", how == "witnessed":
+			return fmt.Errorf("%w: release %q for %s needs %q", errConfig, how, purpose, map[string]string{"replicated": "ha", "witnessed": "witnesses"}[how])
+		default:
+			return fmt.Errorf("%w: release %q for %s is none of committed, replicated, witnessed", errConfig, how, purpose)
+		}
+	}
+	return nil
+}
+
+// witnessed reports whether a release for a purpose waits for the witnesses.
+func (c config) witnessed(p gateway.Purpose) bool {
+	return cmp.Or(c.Release[p], c.Release["*"]) == "witnessed"
 }
 
 // witnesses reads the trust policy; nil if there is none.

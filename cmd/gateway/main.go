@@ -167,7 +167,7 @@ func (c config) exchange(db database.Database, log *disclosure.Log, secret secre
 		return nil, nil, err
 	}
 	x, err = exchange.New(exchange.Config{Gateway: gateway.ID(c.Gateway), Facts: register, Log: log, Store: db, AtRest: secret.ring,
-		Mail: mail, Binder: binder, Logger: logger, Refresh: refresh})
+		Mail: mail, Binder: binder, Logger: logger, Refresh: refresh, Witnessed: c.witnessed})
 	return x, mail, err
 }
 

@@ -64,6 +64,8 @@ type Facts interface {
 type Log interface {
 	Append(ctx context.Context, w store.Write) (disclosure.Committed, error)
 	Again(ctx context.Context, index uint64) (disclosure.Committed, error)
+	// Witnessed returns when enough witnesses have cosigned a tree with the entry.
+	Witnessed(ctx context.Context, index uint64) error
 }
 
 // Store is what an exchange reads; package store has the contract.
@@ -89,7 +91,8 @@ type AtRest interface {
 	Destroy(key string) error // for good; what is under it opens no more
 }
 
-// Config configures an [Exchange]. Every field but Refresh and Now is required.
+// Config configures an [Exchange]. Every field but Witnessed, Refresh and Now is
+// required.
 type Config struct {
 	Gateway gateway.ID
 	Facts   Facts
@@ -99,6 +102,9 @@ type Config struct {
 	Mail    *relay.Relay
 	Binder  *receipt.Binder
 	Logger  *slog.Logger
+	// Witnessed reports whether a release for a purpose leaves only when its entry
+	// is witnessed. Default: none does; that it is committed is enough.
+	Witnessed func(gateway.Purpose) bool
 	// Refresh takes over what another gateway has put in force (see
 	// [Exchange.Elsewhere]). Default: it is found at the next look.
 	Refresh func(ctx context.Context)

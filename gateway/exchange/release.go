@@ -247,7 +247,7 @@ func (x *Exchange) handOut(ctx context.Context, h handout, r ruling) (receipt.Re
 		return receipt.Release{}, appended(err)
 	}
 	x.cfg.Mail.Arrived(w.Mail)
-	return x.cfg.Binder.Release(c, view)
+	return x.leave(ctx, r, c, view)
 }
 
 // same repeats what the last decision came to: nothing for an item that is
@@ -287,8 +287,26 @@ func (x *Exchange) same(ctx context.Context, h handout, r ruling) (receipt.Relea
 	if err != nil {
 		return receipt.Release{}, appended(err)
 	}
+	return x.leave(ctx, r, c, view)
+}
+
+// leave signs a view that is committed, once its entry is as sure as its purpose
+// asks for. What is not in time does not leave: the item comes again when its
+// lease ends, under the same entry.
+func (x *Exchange) leave(ctx context.Context, r ruling, c disclosure.Committed, view redact.View) (receipt.Release, error) {
+	if x.cfg.Witnessed != nil && x.cfg.Witnessed(r.question.Purpose) {
+		ctx, cancel := context.WithTimeout(ctx, witnessTime)
+		defer cancel()
+		if err := x.cfg.Log.Witnessed(ctx, c.Index()); err != nil {
+			return receipt.Release{}, unavailable(err)
+		}
+	}
 	return x.cfg.Binder.Release(c, view)
 }
+
+// witnessTime is how long a release waits for witnesses: well beyond the interval
+// of publication, and within what a request may take.
+const witnessTime = 10 * time.Second
 
 // freshest is how old a hand-out may be that is repeated: recipients take one
 // for the first time within [envelope.MaxDelivery].
