@@ -1,0 +1,291 @@
+package gatewaytest_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"sluss/gateway"
+	"sluss/gateway/client"
+	"sluss/gateway/gatewaytest"
+)
+
+// The load of the benchmark of fairness.
+const (
+	fairRounds   = 5
+	fairTime     = 3 * time.Second
+	fairUsers    = 4
+	fairPause    = 20 * time.Millisecond // of each user between two exchanges
+	floodClients = 64
+	floodTokens  = 50 // of each; then they come again
+)
+
+// BenchmarkFairness measures what a flood of one agency costs the others: the
+// 99th percentile of steady exchanges between other agencies, alone and while
+// one agency floods in different ways, with the gateway's own limits on rates and
+// without. Alone and flooded take turns, round by round.
+//
+// The flood comes from processes of its own at the lowest priority (nice 19), so
+// that on a machine with few processors it does not take from the steady clients,
+// or from the gateway, what a flood from elsewhere would not: with the kernel's
+// weights a busy nice 19 process has some 1.5 % of a processor beside a busy
+// one. What remains of it is shown by the last line, where the same flood goes to
+// a TLS server that is not the gateway.
+func BenchmarkFairness(b *testing.B) {
+	if b.N > 1 {
+		b.Fatal("run with -benchtime 1x: it has rounds of its own")
+	}
+	w, err := gatewaytest.NewCrowd(b.TempDir(), binary, fairUsers+1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	fmt.Printf("\n%d users, an exchange each %s or as fast as answers come; flood of %d clients; %d rounds of %s; medians [min-max]\n",
+		fairUsers, fairPause, floodClients, fairRounds, fairTime)
+	fmt.Printf("%-26s %26s %26s %20s %16s\n", "flood", "p99 alone", "p99 flooded", "ratio", "flood's answers/s")
+	for _, limits := range []string{"no rate limits", "default"} {
+		members := map[string]any{"requests_per_second": 500.0}
+		if limits != "default" {
+			members = map[string]any{"requests_per_second": 1e6}
+		}
+		if err = w.Configure(members); err == nil {
+			err = w.Start(b.Context())
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		f := newFair(b, w)
+		fmt.Println(limits)
+		for _, kind := range []string{"good", "replay", "bad", "polls", "handshakes"} {
+			f.measure(b, kind, "https://"+w.Agencies)
+		}
+		if limits == "default" {
+			other := newFloor(b, w)
+			f.measure(b, "elsewhere", other.url)
+			other.close()
+		}
+		if err := w.Stop(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// fair is the steady load, and what the flooding agency needs.
+type fair struct {
+	w       *gatewaytest.World
+	users   []*user
+	matters []*gatewaytest.Matter // one for each user
+	tokens  string                // file with the flood's statements, a client's on each line
+}
+
+// flooder is the agency that floods.
+const flooder = gateway.AgencyID("municipality:9005")
+
+func newFair(b *testing.B, w *gatewaytest.World) *fair {
+	b.Helper()
+	f := &fair{w: w, tokens: filepath.Join(b.TempDir(), "tokens")}
+	for i := range fairUsers {
+		town := gateway.AgencyID(fmt.Sprintf("municipality:%d", 9001+i))
+		f.users = append(f.users, newUser(b, w, town, 1))
+		m, err := gatewaytest.NewMatter(b.Context(), w, town)
+		if err != nil {
+			b.Fatal(err)
+		}
+		f.matters = append(f.matters, m)
+	}
+	var lines bytes.Buffer
+	for range floodClients {
+		m, err := gatewaytest.NewMatter(b.Context(), w, flooder)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for n := range floodTokens {
+			token, err := m.StateHome(b.Context(), int64(100+n))
+			if err != nil {
+				b.Fatal(err)
+			}
+			lines.Write(append(token, ' '))
+		}
+		lines.WriteByte('\n')
+	}
+	if err := os.WriteFile(f.tokens, lines.Bytes(), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return f
+}
+
+// measure prints what one kind of flood of the server at url costs the users.
+func (f *fair) measure(b *testing.B, kind, url string) {
+	b.Helper()
+	var alone, flooded, ratios, answers []float64
+	for i := range fairRounds {
+		before := f.steady(b)
+		n, stop := f.flood(b, kind, url, i)
+		time.Sleep(500 * time.Millisecond) // until it is at its height
+		during := f.steady(b)
+		stop()
+		alone, flooded, ratios = append(alone, before), append(flooded, during), append(ratios, during/before)
+		answers = append(answers, n()/(fairTime+500*time.Millisecond).Seconds())
+		time.Sleep(500 * time.Millisecond)
+	}
+	fmt.Printf("  %-24s %26s %26s %20s %16.0f\n", kind, spread(alone, "%.1f ms"), spread(flooded, "%.1f ms"), spread(ratios, "%.2f"), median(answers))
+	b.ReportMetric(median(ratios), "ratio@"+kind)
+}
+
+// steady returns the 99th percentile of the users' exchanges over a round, in
+// milliseconds. A message is sealed while its exchange is not timed.
+func (f *fair) steady(b *testing.B) float64 {
+	b.Helper()
+	times := make([][]float64, len(f.users))
+	var wg sync.WaitGroup
+	begun := time.Now()
+	for i, u := range f.users {
+		wg.Go(func() {
+			for time.Since(begun) < fairTime {
+				token, err := f.matters[i].Seal(b.Context())
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				u.tokens = [][]byte{token}
+				t := time.Now()
+				if err := u.exchange(b.Context()); err != nil {
+					b.Error(err)
+					return
+				}
+				times[i] = append(times[i], float64(time.Since(t).Microseconds())/1000)
+				time.Sleep(fairPause)
+			}
+		})
+	}
+	wg.Wait()
+	all := slices.Sorted(slices.Values(slices.Concat(times...)))
+	if len(all) == 0 {
+		b.Fatal("no exchange")
+	}
+	return all[len(all)*99/100]
+}
+
+// flood starts a flood in a process of its own; after stop, answered says how
+// many answers it got.
+func (f *fair) flood(b *testing.B, kind, url string, round int) (answered func() float64, stop func()) {
+	b.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command("nice", "-n", "19", self)
+	cmd.Env = append(os.Environ(), floodVariable+"="+strings.Join([]string{kind, url, f.w.Folder(flooder, "exit"), f.tokens, fmt.Sprint(round)}, " "))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	var n float64
+	return func() float64 { return n }, func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			b.Error("flood:", err)
+		}
+		fmt.Sscan(out.String(), &n)
+	}
+}
+
+// floodVariable is the environment variable that makes of this program a
+// client that floods: kind, url, the system's folder, the file of its tokens, and
+// which part of them to begin with.
+const floodVariable = "SLUSS_FLOOD"
+
+// floodFrom floods until standard input ends and prints how many answers came.
+func floodFrom(spec string) int {
+	part := strings.Fields(spec)
+	cfg, err := client.Load(filepath.Join(part[2], "client.json"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	raw, err := os.ReadFile(part[3])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	var round int
+	fmt.Sscan(part[4], &round)
+	ctx, cancel := context.WithCancel(context.Background())
+	var n atomic.Int64
+	for _, line := range strings.Split(strings.TrimSpace(string(raw)), "\n") {
+		tokens := strings.Fields(line)
+		go func() {
+			one := floodClient(cfg, part[1])
+			for i := round * len(tokens) / fairRounds; ctx.Err() == nil; i++ {
+				if part[0] == "replay" {
+					i = 0
+				}
+				if one(ctx, part[0], tokens[i%len(tokens)]) {
+					n.Add(1)
+				}
+			}
+		}()
+	}
+	io.Copy(io.Discard, os.Stdin)
+	cancel()
+	fmt.Println(n.Load())
+	return 0
+}
+
+// floodClient returns what one client of a flood does again and again, over a
+// connection of its own, from another address than the others'.
+func floodClient(cfg client.Config, url string) func(ctx context.Context, kind, token string) (answered bool) {
+	config := &tls.Config{RootCAs: cfg.Authorities, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return cfg.Certificate(), nil }}
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}}
+	c := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DialContext: dialer.DialContext}}
+	var acks strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&acks, `,"urn:uuid:01890a5d-ac96-774b-bcce-b3020990%04d"`, i)
+	}
+	return func(ctx context.Context, kind, token string) bool {
+		path, media, body := "/v1/messages", "application/sd-jwt", token
+		switch kind {
+		case "bad":
+			body = strings.Repeat("CANARY~", 5000)
+		case "polls":
+			path, media = "/v1/poll", "application/json"
+			body = `{"role":"municipality.social_worker","maxEvents":256,"returnImmediately":true,"ack":[` + acks.String()[1:] + `]}`
+		case "handshakes":
+			conn, err := (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", strings.TrimPrefix(url, "https://"))
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
+		}
+		r, err := http.NewRequestWithContext(ctx, http.MethodPost, url+path, strings.NewReader(body))
+		if err != nil {
+			return false
+		}
+		r.Header.Set("Content-Type", media)
+		resp, err := c.Do(r)
+		if err != nil {
+			return false
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		return true
+	}
+}
