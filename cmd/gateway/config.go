@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"sluss/gateway"
 	"sluss/gateway/envelope"
+	"sluss/gateway/ingress"
 	"sluss/gateway/keys"
 )
 
@@ -70,8 +72,29 @@ type config struct {
 	// Pins is the file with the public keys of registrars and legal officers.
 	Pins string `json:"pins"`
 
-	// RequestsPerSecond bounds what each system may ask. Absent: 500.
-	RequestsPerSecond float64 `json:"requests_per_second,omitempty"`
+	// RequestsPerSecond bounds what each system may ask, AgencyRequestsPerSecond
+	// what all systems of an agency may together. Absent: 500, and twice the former.
+	RequestsPerSecond       float64 `json:"requests_per_second,omitempty"`
+	AgencyRequestsPerSecond float64 `json:"agency_requests_per_second,omitempty"`
+	// ConnectionsPerSecond and Connections bound new and open connections of one
+	// network address. Behind a balancer that hides the callers' addresses they
+	// are those of everybody, and have to be set higher. Absent: 50 and 1024.
+	ConnectionsPerSecond float64 `json:"connections_per_second,omitempty"`
+	Connections          int     `json:"connections,omitempty"`
+
+	// DrainDelaySeconds is how long a gateway that was told to stop (SIGTERM) goes
+	// on as if nothing had happened while /readyz is red already: longer than
+	// the balancer in front of it takes to notice. Absent: 0. DrainSeconds is how
+	// long requests under way then have to finish. Absent: 30.
+	DrainDelaySeconds float64 `json:"drain_delay_seconds,omitempty"`
+	DrainSeconds      float64 `json:"drain_seconds,omitempty"`
+}
+
+// limits are what the configuration says of the edge's.
+func (c config) limits() ingress.Limits {
+	return ingress.Limits{Rate: c.RequestsPerSecond, Burst: int(2 * c.RequestsPerSecond), AgencyRate: c.AgencyRequestsPerSecond,
+		ConnRate: c.ConnectionsPerSecond, ConnsEach: c.Connections,
+		DrainDelay: time.Duration(c.DrainDelaySeconds * float64(time.Second)), Drain: time.Duration(c.DrainSeconds * float64(time.Second))}
 }
 
 // pins is the file that [config.Pins] names.

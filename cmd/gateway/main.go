@@ -275,7 +275,7 @@ func (c config) edge(peers *authn.Authenticator, x *exchange.Exchange, db *sqlit
 	}
 	metrics := prometheus.NewRegistry()
 	edge, err := ingress.New(ingress.Config{Peers: peers, Exchange: x, Tree: log, Published: x, Agencies: agencies, Operations: operations, Public: public,
-		TLS: peers.TLS(), Gatherer: metrics, Log: logger, Limits: ingress.Limits{Rate: c.RequestsPerSecond, Burst: int(2 * c.RequestsPerSecond)},
+		TLS: peers.TLS(), Gatherer: metrics, Log: logger, Limits: c.limits(),
 		Ready:  func(context.Context) error { _, err := x.InForce(); return errors.Join(err, log.Healthy(), db.Room()) },
 		Reload: func(ctx context.Context) error { return laws.load(ctx) }})
 	if err != nil {
