@@ -49,9 +49,16 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, p authn.Peer) erro
 	if err != nil {
 		return err
 	}
-	q, err := decodePoll(raw, s.cfg.Limits)
+	// A thousand acknowledgements are work, too.
+	q, err := inTurn(s, r, p, func(context.Context) (exchange.PollRequest, error) {
+		q, err := decodePoll(raw, s.cfg.Limits)
+		if err != nil {
+			return q, refuseBody(err)
+		}
+		return q, nil
+	})
 	if err != nil {
-		return refuseBody(err)
+		return err
 	}
 	got, err := s.await(r, p, q)
 	if err != nil {
