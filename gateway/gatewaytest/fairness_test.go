@@ -35,15 +35,15 @@ const (
 
 // BenchmarkFairness measures what a flood of one agency costs the others: the
 // 99th percentile of steady exchanges between other agencies, alone and while
-// one agency floods in different ways, with the gateway's own limits on rates and
-// without. Alone and flooded take turns, round by round.
+// one agency floods in different ways, with the gateway's limits on rates and
+// without, when the shares alone hold. Alone and flooded take turns, round by
+// round, so that what else the machine does falls on both alike.
 //
-// The flood comes from processes of its own at the lowest priority (nice 19), so
-// that on a machine with few processors it does not take from the steady clients,
-// or from the gateway, what a flood from elsewhere would not: with the kernel's
-// weights a busy nice 19 process has some 1.5 % of a processor beside a busy
-// one. What remains of it is shown by the last line, where the same flood goes to
-// a TLS server that is not the gateway.
+// The flood comes from a process of its own at the lowest priority (nice 19), so
+// that on few processors it takes little from the steady clients and the gateway.
+// What it takes nevertheless is shown by the flood "elsewhere", which goes to the
+// TLS server of the floor instead of the gateway. It can only be weaker than a
+// flood from other machines; its answers a second are printed.
 func BenchmarkFairness(b *testing.B) {
 	for name, rate := range map[string]float64{"unlimited": 1e6, "limited": 500} {
 		b.Run(name, func(b *testing.B) {
