@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 
 	"sluss/gateway"
 	"sluss/gateway/disclosure"
 	"sluss/gateway/envelope"
+	"sluss/gateway/ingress"
 	"sluss/gateway/keys"
 )
 
@@ -94,12 +96,34 @@ type config struct {
 	// purposes not named. Absent: "committed".
 	Release map[gateway.Purpose]string `json:"release,omitempty"`
 
-	// RequestsPerSecond bounds what each system may ask. Absent: 500.
-	RequestsPerSecond float64 `json:"requests_per_second,omitempty"`
 	// RedeliverSeconds is how long a message that was handed out and not
 	// acknowledged is kept before it is handed out again: longer than a recipient
 	// needs to store a batch. Absent: 60.
 	RedeliverSeconds float64 `json:"redeliver_seconds,omitempty"`
+
+	// RequestsPerSecond bounds what each system may ask, AgencyRequestsPerSecond
+	// what all systems of an agency may together. Absent: 500, and twice the former.
+	RequestsPerSecond       float64 `json:"requests_per_second,omitempty"`
+	AgencyRequestsPerSecond float64 `json:"agency_requests_per_second,omitempty"`
+	// ConnectionsPerSecond and Connections bound new and open connections of one
+	// network address. Behind a balancer that hides the callers' addresses they
+	// are those of everybody, and have to be set higher. Absent: 50 and 1024.
+	ConnectionsPerSecond float64 `json:"connections_per_second,omitempty"`
+	Connections          int     `json:"connections,omitempty"`
+
+	// DrainDelaySeconds is how long a gateway that was told to stop (SIGTERM) goes
+	// on as if nothing had happened while /readyz is red already: longer than
+	// the balancer in front of it takes to notice. Absent: 0. DrainSeconds is how
+	// long requests under way then have to finish. Absent: 30.
+	DrainDelaySeconds float64 `json:"drain_delay_seconds,omitempty"`
+	DrainSeconds      float64 `json:"drain_seconds,omitempty"`
+}
+
+// limits are what the configuration says of the edge's.
+func (c config) limits() ingress.Limits {
+	return ingress.Limits{Rate: c.RequestsPerSecond, Burst: int(2 * c.RequestsPerSecond), AgencyRate: c.AgencyRequestsPerSecond,
+		ConnRate: c.ConnectionsPerSecond, ConnsEach: c.Connections,
+		DrainDelay: time.Duration(c.DrainDelaySeconds * float64(time.Second)), Drain: time.Duration(c.DrainSeconds * float64(time.Second))}
 }
 
 // pins is the file that [config.Pins] names.

@@ -288,7 +288,7 @@ func (c config) edge(peers *authn.Authenticator, x *exchange.Exchange, db databa
 	}
 	metrics := prometheus.NewRegistry()
 	edge, err := ingress.New(ingress.Config{Peers: peers, Exchange: x, Tree: log, Published: x, Agencies: agencies, Operations: operations, Public: public,
-		TLS: peers.TLS(), Gatherer: metrics, Log: logger, Limits: ingress.Limits{Rate: c.RequestsPerSecond, Burst: int(2 * c.RequestsPerSecond)},
+		TLS: peers.TLS(), Gatherer: metrics, Log: logger, Limits: c.limits(),
 		Ready: func(ctx context.Context) error {
 			_, err := x.InForce()
 			return errors.Join(err, log.Healthy(), db.Healthy(ctx))

@@ -119,6 +119,8 @@ func (l *Log) Append(ctx context.Context, w store.Write) (Committed, error) {
 // AppendAll writes several independent writes, in one batch where they fit,
 // and returns for each what [Log.Append] would.
 func (l *Log) AppendAll(ctx context.Context, writes []store.Write) ([]Committed, []error) {
+	defer gateway.Rest(ctx)() // once for all, not for each
+	ctx = gateway.WithRest(ctx, func() func() { return func() {} })
 	out, errs := make([]Committed, len(writes)), make([]error, len(writes))
 	requests := make([]*request, len(writes))
 	for i, w := range writes {
@@ -162,6 +164,7 @@ func (l *Log) enqueue(ctx context.Context, r *request) error {
 }
 
 func (l *Log) wait(ctx context.Context, r *request) (Committed, error) {
+	defer gateway.Rest(ctx)()
 	stopped := l.stopped
 	for {
 		select {

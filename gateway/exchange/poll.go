@@ -64,7 +64,10 @@ func (x *Exchange) Poll(ctx context.Context, p authn.Peer, q PollRequest) (_ Pol
 		if err != nil || limit == 0 || q.ReturnImmediately || len(answer.Sets)+len(answer.Messages) > 0 {
 			return answer, err
 		}
-		if x.cfg.Mail.Wait(ctx, bell) != nil {
+		resume := gateway.Rest(ctx)
+		err = x.cfg.Mail.Wait(ctx, bell)
+		resume()
+		if err != nil {
 			return answer, nil
 		}
 	}

@@ -297,7 +297,10 @@ func (x *Exchange) leave(ctx context.Context, r ruling, c disclosure.Committed, 
 	if x.cfg.Witnessed != nil && x.cfg.Witnessed(r.question.Purpose) {
 		ctx, cancel := context.WithTimeout(ctx, witnessTime)
 		defer cancel()
-		if err := x.cfg.Log.Witnessed(ctx, c.Index()); err != nil {
+		resume := gateway.Rest(ctx)
+		err := x.cfg.Log.Witnessed(ctx, c.Index())
+		resume()
+		if err != nil {
 			return receipt.Release{}, unavailable(err)
 		}
 	}

@@ -18,6 +18,7 @@ type Matter struct {
 	person gateway.Ref
 	ref    gateway.Ref
 	police *client.Client
+	town   *client.Client
 	day    time.Time
 }
 
@@ -29,7 +30,7 @@ func NewMatter(ctx context.Context, w *World, town gateway.AgencyID) (*Matter, e
 			return nil, fmt.Errorf("putting a person on record at %s: %w", town, err)
 		}
 	}
-	return &Matter{Town: town, person: s.person, ref: s.matter, police: s.police, day: s.day}, nil
+	return &Matter{Town: town, person: s.person, ref: s.matter, police: s.police, town: s.town, day: s.day}, nil
 }
 
 // Seal makes a threat assessment of 4 KB of values in 12 sealed fields, from the
@@ -51,6 +52,17 @@ func (m *Matter) State(ctx context.Context, seq int64) ([]byte, error) {
 		return nil, err
 	}
 	return m.police.State(ctx, client.Draft{Type: "exit.person_attributes", From: coordinator, Purpose: "EXIT_SUPPORT",
+		Case: m.ref, Subject: m.person, Values: values})
+}
+
+// StateHome makes a statement of the municipality about the person, under a
+// sequence number that rises from 5 on, which changes no decision.
+func (m *Matter) StateHome(ctx context.Context, seq int64) ([]byte, error) {
+	values, err := payloads(map[gateway.Field]any{"adult": true, "protection_marking": "none", "place_hidden": false, "in_sis_care": false, "seq": seq})
+	if err != nil {
+		return nil, err
+	}
+	return m.town.State(ctx, client.Draft{Type: "exit.person_attributes", From: socialWorker, Purpose: "EXIT_SUPPORT",
 		Case: m.ref, Subject: m.person, Values: values})
 }
 

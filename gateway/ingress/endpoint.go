@@ -78,7 +78,7 @@ func (s *Server) endpoint(rt route, f handler) http.Handler {
 		case err != nil:
 			refusal := s.refusalOf(rt, err)
 			result = string(refusal.Code)
-			s.settle(r.Context(), start, refusal)
+			s.settle(r, a, start, refusal)
 			if a.status == 0 {
 				s.writeProblem(a, refusal)
 			}
@@ -166,9 +166,18 @@ func (s *Server) guarded(rt route, f handler, a *answer, r *http.Request) (err e
 	return f(a, r.WithContext(ctx))
 }
 
+// forPeer is the part of an endpoint that differs between the endpoints for
+// registered systems.
+type forPeer func(http.ResponseWriter, *http.Request, authn.Peer) error
+
 // known adapts an endpoint for registered systems: f runs for a peer within
-// its rate, and what it refuses becomes an entry.
-func (s *Server) known(f func(http.ResponseWriter, *http.Request, authn.Peer) error) handler {
+// its bounds, and what it refuses becomes an entry.
+func (s *Server) known(f forPeer) handler { return s.admitted(f, false) }
+
+// waiting is known for an endpoint whose requests wait for others.
+func (s *Server) waiting(f forPeer) handler { return s.admitted(f, true) }
+
+func (s *Server) admitted(f forPeer, long bool) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p, err := s.peer(r)
 		if revoked, ok := errors.AsType[*authn.RevokedError](err); ok {
@@ -177,9 +186,9 @@ func (s *Server) known(f func(http.ResponseWriter, *http.Request, authn.Peer) er
 		if err != nil {
 			return err
 		}
-		report, err := s.limits.systems.take(p.URI(), s.cfg.Now())
+		release, report, err := s.limits.admit(p, long, s.cfg.Now())
 		if err == nil {
-			report = true
+			defer release()
 			if err = plain(r); err == nil {
 				err = f(w, r, p)
 			}
@@ -195,7 +204,7 @@ func (s *Server) known(f func(http.ResponseWriter, *http.Request, authn.Peer) er
 // caller's network.
 func (s *Server) anyone(f handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if _, err := s.limits.networks.take(network(r.RemoteAddr), s.cfg.Now()); err != nil {
+		if err := s.limits.networks.take(network(r.RemoteAddr), s.cfg.Now()); err != nil {
 			return err
 		}
 		if err := plain(r); err != nil {
@@ -253,8 +262,13 @@ func (s *Server) refusalOf(rt route, err error) *gateway.Refusal {
 // settle logs what an operator must know of, and holds an answer about what
 // the caller may not know of until the next tick since the request began, so
 // that the time it took does not say which of the reasons it has.
-func (s *Server) settle(ctx context.Context, start time.Time, r *gateway.Refusal) {
-	log := s.cfg.Log
+func (s *Server) settle(req *http.Request, a *answer, start time.Time, r *gateway.Refusal) {
+	log, ctx := s.cfg.Log, req.Context()
+	if over, ok := errors.AsType[shed](r); ok {
+		s.metrics.shed.WithLabelValues(over.by).Inc() // not logged: a flood would be
+		s.hold(ctx, a)
+		return
+	}
 	if p, ok := errors.AsType[*panicked](r); ok {
 		s.metrics.panics.Inc()
 		log.ErrorContext(ctx, "handler panicked", "kind", p.kind, "stack", string(p.stack))
@@ -279,6 +293,27 @@ func (s *Server) tick(ctx context.Context, start time.Time) {
 	select {
 	case <-t.C:
 	case <-ctx.Done():
+	}
+}
+
+// hold keeps back for a moment the answer that a request was turned away
+// unworked: who asks again at once would otherwise cost a processor by being
+// refused. When too many are held back, the connection ends with the answer,
+// and a new one has bounds of its own.
+func (s *Server) hold(ctx context.Context, a *answer) {
+	select {
+	case s.limits.held <- struct{}{}:
+		defer func() { <-s.limits.held }()
+	default:
+		a.Header().Set("Connection", "close")
+		return
+	}
+	t := time.NewTimer(s.cfg.Limits.Hold)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	case <-s.polling.Done(): // the server drains
 	}
 }
 

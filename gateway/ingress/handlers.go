@@ -33,7 +33,9 @@ func (s *Server) postMessage(w http.ResponseWriter, r *http.Request, p authn.Pee
 	if err != nil {
 		return err
 	}
-	accepted, err := s.cfg.Exchange.Submit(r.Context(), p, raw)
+	accepted, err := inTurn(s, r, p, func(ctx context.Context) (exchange.Accepted, error) {
+		return s.cfg.Exchange.Submit(ctx, p, raw)
+	})
 	if err != nil {
 		return err
 	}
@@ -47,15 +49,17 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request, p authn.Peer) erro
 	if err != nil {
 		return err
 	}
-	q, err := decodePoll(raw, s.cfg.Limits)
-	if err != nil {
-		return refuseBody(err)
-	}
-	release, err := s.limits.systems.poll(p.URI())
+	// A thousand acknowledgements are work, too.
+	q, err := inTurn(s, r, p, func(context.Context) (exchange.PollRequest, error) {
+		q, err := decodePoll(raw, s.cfg.Limits)
+		if err != nil {
+			return q, refuseBody(err)
+		}
+		return q, nil
+	})
 	if err != nil {
 		return err
 	}
-	defer release()
 	got, err := s.await(r, p, q)
 	if err != nil {
 		return err
@@ -83,7 +87,9 @@ func (s *Server) await(r *http.Request, p authn.Peer, q exchange.PollRequest) (e
 		s.metrics.polls.Inc()
 		defer s.metrics.polls.Dec()
 	}
-	got, err := s.cfg.Exchange.Poll(ctx, p, q)
+	got, err := inTurn(s, r.WithContext(ctx), p, func(ctx context.Context) (exchange.PollAnswer, error) {
+		return s.cfg.Exchange.Poll(ctx, p, q)
+	})
 	if got.Sets == nil {
 		got.Sets = map[string]string{} // RFC 8936, Section 2.3: always there
 	}
@@ -117,11 +123,13 @@ func (s *Server) getMessage(w http.ResponseWriter, r *http.Request, p authn.Peer
 	if len(fields) != 1 || len(fields[0]) > maxAccess {
 		return gateway.Refuse(gateway.CodeMalformedRequest, "there must be one header field Access-Request", nil)
 	}
-	official, err := s.cfg.Peers.Access(p, fields[0], s.cfg.Now())
-	if err != nil {
-		return err
-	}
-	handed, err := s.cfg.Exchange.Message(r.Context(), official, id)
+	handed, err := inTurn(s, r, p, func(ctx context.Context) (exchange.Handed, error) {
+		official, err := s.cfg.Peers.Access(p, fields[0], s.cfg.Now())
+		if err != nil {
+			return exchange.Handed{}, err
+		}
+		return s.cfg.Exchange.Message(ctx, official, id)
+	})
 	if err != nil {
 		return err
 	}
@@ -136,11 +144,13 @@ func (s *Server) postRequest(w http.ResponseWriter, r *http.Request, p authn.Pee
 		return err
 	}
 	start := time.Now()
-	official, err := s.cfg.Peers.Access(p, string(raw), s.cfg.Now())
-	if err != nil {
-		return err
-	}
-	requested, err := s.cfg.Exchange.Request(r.Context(), official)
+	requested, err := inTurn(s, r, p, func(ctx context.Context) (exchange.Requested, error) {
+		official, err := s.cfg.Peers.Access(p, string(raw), s.cfg.Now())
+		if err != nil {
+			return exchange.Requested{}, err
+		}
+		return s.cfg.Exchange.Request(ctx, official)
+	})
 	if err != nil {
 		return err
 	}
@@ -156,7 +166,9 @@ func (s *Server) getDisclosures(w http.ResponseWriter, r *http.Request, p authn.
 	if err != nil {
 		return err
 	}
-	list, err := s.cfg.Exchange.Disclosures(r.Context(), p, id)
+	list, err := inTurn(s, r, p, func(ctx context.Context) ([]exchange.Disclosure, error) {
+		return s.cfg.Exchange.Disclosures(ctx, p, id)
+	})
 	if err != nil {
 		return err
 	}

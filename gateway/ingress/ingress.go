@@ -37,6 +37,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -140,26 +141,37 @@ type Config struct {
 // Limits bound what callers may take from the gateway. The zero value of a
 // field means its default.
 type Limits struct {
-	Body       int64         // bytes of a request body. Default 1 MiB.
-	Header     int           // bytes of a request's header fields. Default 32 KiB.
-	Read       time.Duration // for a request body to arrive. Default 10s.
-	Write      time.Duration // for an answer to leave. Default 30s.
-	Request    time.Duration // for an exchange other than a poll. Default 20s.
-	Idle       time.Duration // of a connection between requests. Default 2m.
-	Poll       time.Duration // how long a poll waits when the caller does not say. Default 25s.
-	MaxPoll    time.Duration // how long a poll may wait when the caller does (RFC 7240, "wait"). Default 55s.
-	Events     int           // maxEvents of a poll that names none. Default 50.
-	MaxEvents  int           // the highest maxEvents taken. Default 256.
-	Rate       float64       // requests per second and system. Default 500.
-	Burst      int           // requests that a system may make at once. Default 1000.
-	Systems    int           // systems whose rate is kept. Default 4096.
-	Exchanges  int           // requests at a time, polls not counted. Default 256.
-	Polls      int           // polls at a time. Default 2048.
-	Strangers  int           // requests for the published log at a time. Default 32.
-	PollsEach  int           // polls at a time and system. Default 64.
-	Conns      int           // connections. Default 4096.
-	Public     int           // connections without a client certificate. Default 256.
-	Streams    int           // concurrent streams of one HTTP/2 connection. Default 128.
+	Body      int64         // bytes of a request body. Default 1 MiB.
+	Header    int           // bytes of a request's header fields. Default 32 KiB.
+	Read      time.Duration // for a request body to arrive. Default 10s.
+	Write     time.Duration // for an answer to leave. Default 30s.
+	Request   time.Duration // for an exchange other than a poll. Default 20s.
+	Idle      time.Duration // of a connection between requests. Default 2m.
+	Poll      time.Duration // how long a poll waits when the caller does not say. Default 25s.
+	MaxPoll   time.Duration // how long a poll may wait when the caller does (RFC 7240, "wait"). Default 55s.
+	Events    int           // maxEvents of a poll that names none. Default 50.
+	MaxEvents int           // the highest maxEvents taken. Default 256.
+	Rate      float64       // requests per second and system. Default 500.
+	Burst     int           // requests that a system may make at once. Default 1000.
+	Systems   int           // systems, and agencies, whose rate is kept. Default 4096.
+	Exchanges int           // requests at a time, polls not counted. Default 256.
+	Polls     int           // polls at a time. Default 2048.
+	Strangers int           // requests for the published log at a time. Default 32.
+	PollsEach int           // polls at a time and system. Default 64.
+	Conns     int           // connections. Default 4096.
+	Public    int           // connections without a client certificate. Default 256.
+	Streams   int           // concurrent streams of one HTTP/2 connection. Default 128.
+
+	AgencyRate      float64       // requests per second and agency, twice as many at once. Default twice Rate.
+	AgencyExchanges int           // requests at a time and agency, polls not counted. Default 64.
+	AgencyPolls     int           // polls at a time and agency. Default 256.
+	ConnsEach       int           // connections of one network address. Default 1024.
+	ConnRate        float64       // new connections per second and network address, four times as many at once. Default 50.
+	Working         int           // requests at a time that work, rather than wait. Default one for each processor, at least 2.
+	Wait            time.Duration // the longest wait for a turn to work. Default 2s.
+	Held            int           // refusals held back at a time. Default 512.
+	Hold            time.Duration // for how long. Default 250ms.
+
 	Tick       time.Duration // no-record answers leave on a multiple of it. Default 250ms.
 	RetryAfter time.Duration // told to callers with a 503. Default 5s.
 	DrainDelay time.Duration // from readyz turning red to the first refused connection. Default 0.
@@ -170,6 +182,7 @@ type Limits struct {
 type Server struct {
 	cfg      Config
 	limits   *limits
+	line     *line
 	metrics  *metrics
 	router   *mux.Router
 	public   *mux.Router // what anyone may read
@@ -190,7 +203,7 @@ func New(cfg Config) (*Server, error) {
 	if err := cfg.check(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	s := &Server{cfg: cfg, limits: newLimits(cfg.Limits), metrics: newMetrics()}
+	s := &Server{cfg: cfg, limits: newLimits(cfg.Limits), line: newLine(cfg.Limits.Working), metrics: newMetrics()}
 	s.polling, s.endPolls = context.WithCancel(context.Background())
 	s.router, s.public = s.routes(table), s.routes(openRoutes())
 	return s, nil
@@ -255,26 +268,37 @@ func local(a net.Addr) bool {
 
 func (l Limits) withDefaults() Limits {
 	return Limits{
-		Body:       cmp.Or(l.Body, 1<<20),
-		Header:     cmp.Or(l.Header, 32<<10),
-		Read:       cmp.Or(l.Read, 10*time.Second),
-		Write:      cmp.Or(l.Write, 30*time.Second),
-		Request:    cmp.Or(l.Request, 20*time.Second),
-		Idle:       cmp.Or(l.Idle, 2*time.Minute),
-		Poll:       cmp.Or(l.Poll, 25*time.Second),
-		MaxPoll:    cmp.Or(l.MaxPoll, 55*time.Second),
-		Events:     cmp.Or(l.Events, 50),
-		MaxEvents:  cmp.Or(l.MaxEvents, 256),
-		Rate:       cmp.Or(l.Rate, 500),
-		Burst:      cmp.Or(l.Burst, 1000),
-		Systems:    cmp.Or(l.Systems, 4096),
-		Exchanges:  cmp.Or(l.Exchanges, 256),
-		Polls:      cmp.Or(l.Polls, 2048),
-		Strangers:  cmp.Or(l.Strangers, 32),
-		PollsEach:  cmp.Or(l.PollsEach, 64),
-		Conns:      cmp.Or(l.Conns, 4096),
-		Public:     cmp.Or(l.Public, 256),
-		Streams:    cmp.Or(l.Streams, 128),
+		Body:      cmp.Or(l.Body, 1<<20),
+		Header:    cmp.Or(l.Header, 32<<10),
+		Read:      cmp.Or(l.Read, 10*time.Second),
+		Write:     cmp.Or(l.Write, 30*time.Second),
+		Request:   cmp.Or(l.Request, 20*time.Second),
+		Idle:      cmp.Or(l.Idle, 2*time.Minute),
+		Poll:      cmp.Or(l.Poll, 25*time.Second),
+		MaxPoll:   cmp.Or(l.MaxPoll, 55*time.Second),
+		Events:    cmp.Or(l.Events, 50),
+		MaxEvents: cmp.Or(l.MaxEvents, 256),
+		Rate:      cmp.Or(l.Rate, 500),
+		Burst:     cmp.Or(l.Burst, 1000),
+		Systems:   cmp.Or(l.Systems, 4096),
+		Exchanges: cmp.Or(l.Exchanges, 256),
+		Polls:     cmp.Or(l.Polls, 2048),
+		Strangers: cmp.Or(l.Strangers, 32),
+		PollsEach: cmp.Or(l.PollsEach, 64),
+		Conns:     cmp.Or(l.Conns, 4096),
+		Public:    cmp.Or(l.Public, 256),
+		Streams:   cmp.Or(l.Streams, 128),
+
+		AgencyRate:      cmp.Or(l.AgencyRate, 2*cmp.Or(l.Rate, 500)),
+		AgencyExchanges: cmp.Or(l.AgencyExchanges, 64),
+		AgencyPolls:     cmp.Or(l.AgencyPolls, 256),
+		ConnsEach:       cmp.Or(l.ConnsEach, 1024),
+		ConnRate:        cmp.Or(l.ConnRate, 50),
+		Working:         cmp.Or(l.Working, max(2, runtime.GOMAXPROCS(0))),
+		Wait:            cmp.Or(l.Wait, 2*time.Second),
+		Held:            cmp.Or(l.Held, 512),
+		Hold:            cmp.Or(l.Hold, 250*time.Millisecond),
+
 		Tick:       cmp.Or(l.Tick, 250*time.Millisecond),
 		RetryAfter: cmp.Or(l.RetryAfter, 5*time.Second),
 		DrainDelay: l.DrainDelay,
@@ -286,5 +310,6 @@ func (l Limits) lowest() float64 {
 	return min(float64(l.Body), float64(l.Header), float64(l.Read), float64(l.Write), float64(l.Request), float64(l.Idle),
 		float64(l.Poll), float64(l.MaxPoll), float64(l.Events), float64(l.MaxEvents), l.Rate, float64(l.Burst),
 		float64(l.Systems), float64(l.Exchanges), float64(l.Polls), float64(l.PollsEach), float64(l.Conns), float64(l.Streams), float64(l.Strangers), float64(l.Public),
-		float64(l.Tick), float64(l.RetryAfter), float64(l.DrainDelay), float64(l.Drain))
+		l.AgencyRate, float64(l.AgencyExchanges), float64(l.AgencyPolls), float64(l.ConnsEach), l.ConnRate, float64(l.Working),
+		float64(l.Wait), float64(l.Held), float64(l.Hold), float64(l.Tick), float64(l.RetryAfter), float64(l.DrainDelay), float64(l.Drain))
 }

@@ -22,7 +22,7 @@ func TestRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := &parties{}
 		cfg := config(x)
-		cfg.Limits.Rate, cfg.Limits.Burst = 0.1, 3
+		cfg.Limits.Rate, cfg.Limits.Burst, cfg.Limits.Hold = 0.1, 3, 1
 		s := newServer(t, cfg)
 		var got []int
 		for range 50 {
@@ -112,7 +112,7 @@ func TestCallersAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	over := func(key string) bool {
-		_, err := c.Take(key, now)
+		err := c.Take(key, now)
 		r, ok := errors.AsType[*gateway.Refusal](err)
 		return ok && r.Code == gateway.CodeTooMany
 	}
@@ -140,7 +140,7 @@ func TestCallersAreBounded(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := c.Take("one more", now); err == nil {
+	if err := c.Take("one more", now); err == nil {
 		t.Error("a caller was forgotten though all have polls open")
 	}
 }
@@ -149,11 +149,11 @@ func TestCallersAreBounded(t *testing.T) {
 func TestLongestIdleIsForgotten(t *testing.T) {
 	c, now := ingress.NewCallers(ingress.Limits{Systems: 2, Burst: 2, Rate: 0.001}), time.Unix(0, 0)
 	for _, key := range []string{"a", "b", "a", "c"} { // c takes the place of b
-		if _, err := c.Take(key, now); err != nil {
+		if err := c.Take(key, now); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.Take("a", now); err == nil {
+	if err := c.Take("a", now); err == nil {
 		t.Error("a was forgotten, though b was idle for longer")
 	}
 }

@@ -44,8 +44,8 @@ func problemOf(r *gateway.Refusal) Problem {
 }
 
 // writeProblem answers with the problem document of r. A caller who may try
-// again later is told when (RFC 9110, Section 10.2.3): a refusal that knows
-// wraps a retryAfter.
+// again later is told when (RFC 9110, Section 10.2.3), from the refusal's cause
+// if that knows.
 func (s *Server) writeProblem(w http.ResponseWriter, r *gateway.Refusal) {
 	p := problemOf(r)
 	body, err := json.Marshal(p)
@@ -54,17 +54,11 @@ func (s *Server) writeProblem(w http.ResponseWriter, r *gateway.Refusal) {
 	}
 	if p.Status == http.StatusTooManyRequests || p.Status == http.StatusServiceUnavailable {
 		wait := s.cfg.Limits.RetryAfter
-		if known, ok := errors.AsType[retryAfter](r); ok {
-			wait = time.Duration(known)
+		if over, ok := errors.AsType[shed](r); ok && over.wait > 0 {
+			wait = over.wait
 		}
 		w.Header().Set("Retry-After", strconv.Itoa(max(1, int((wait+time.Second-1)/time.Second))))
 	}
 	w.Header().Set("Content-Type", problemType)
 	s.write(w, p.Status, body)
 }
-
-// retryAfter is the cause of a refusal that ends after a known time.
-type retryAfter time.Duration
-
-// Error implements error.
-func (d retryAfter) Error() string { return "retry after " + time.Duration(d).String() }

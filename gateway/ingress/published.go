@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"errors"
 	"net/http"
@@ -36,7 +37,7 @@ func (s *Server) document(body []byte) handler {
 
 // getDirectory handles GET /v1/directory.
 func (s *Server) getDirectory(w http.ResponseWriter, r *http.Request, p authn.Peer) error {
-	body, err := s.cfg.Published.Directory(r.Context(), p)
+	body, err := inTurn(s, r, p, func(ctx context.Context) ([]byte, error) { return s.cfg.Published.Directory(ctx, p) })
 	if err != nil {
 		return err
 	}
@@ -44,8 +45,8 @@ func (s *Server) getDirectory(w http.ResponseWriter, r *http.Request, p authn.Pe
 }
 
 // getSnapshot handles GET /v1/snapshot.
-func (s *Server) getSnapshot(w http.ResponseWriter, r *http.Request, _ authn.Peer) error {
-	body, err := s.cfg.Published.Snapshot(r.Context())
+func (s *Server) getSnapshot(w http.ResponseWriter, r *http.Request, p authn.Peer) error {
+	body, err := inTurn(s, r, p, s.cfg.Published.Snapshot)
 	if err != nil {
 		return err
 	}

@@ -58,7 +58,7 @@ var table = []route{
 	{name: "poll", method: http.MethodPost, path: "/v1/poll", long: true,
 		codes: slices.Concat(edgeCodes, peerCodes, bodyCodes, []gateway.Code{
 			gateway.CodeRoleNotAllowed, gateway.CodeUnknownDelivery, gateway.CodeQuota, gateway.CodeWithholdAll}),
-		handler: func(s *Server) handler { return s.known(s.poll) }},
+		handler: func(s *Server) handler { return s.waiting(s.poll) }},
 	{name: "getMessage", method: http.MethodGet, path: "/v1/messages/{jti}",
 		codes: slices.Concat(edgeCodes, peerCodes, tokenCodes, officialCodes, decisionCodes, []gateway.Code{
 			gateway.CodeTooLarge, gateway.CodeQuota}),

@@ -27,12 +27,12 @@ func (s *Server) Run(ctx context.Context) error {
 	public := s.server(s.Public(), s.anonymousTLS())
 	g, failed := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		return served(agencies.ServeTLS(netutil.LimitListener(s.cfg.Agencies, s.cfg.Limits.Conns), "", ""))
+		return served(agencies.ServeTLS(netutil.LimitListener(s.gate(s.cfg.Agencies), s.cfg.Limits.Conns), "", ""))
 	})
 	g.Go(func() error { return served(operations.Serve(s.cfg.Operations)) })
 	if s.cfg.Public != nil {
 		g.Go(func() error {
-			return served(public.ServeTLS(netutil.LimitListener(s.cfg.Public, s.cfg.Limits.Public), "", ""))
+			return served(public.ServeTLS(netutil.LimitListener(s.gate(s.cfg.Public), s.cfg.Limits.Public), "", ""))
 		})
 	}
 	g.Go(func() error {
