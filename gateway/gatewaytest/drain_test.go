@@ -114,7 +114,7 @@ func TestCutSubmit(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		way   gatewaytest.Direction
-		fault gatewaytest.Fault
+		fault gatewaytest.Impairment
 		taken float64 // messages that the gateway has taken when the fault is healed, at least
 	}{
 		{"the message does not arrive", gatewaytest.ToBackend, gatewaytest.Impairment{Cut: true, After: 10_000}, 0},
