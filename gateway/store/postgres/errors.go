@@ -89,6 +89,9 @@ func cause(err error) string {
 		}
 		return op.Op
 	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return "no server answers that takes writes"
+	}
 	return fmt.Sprintf("%T", err)
 }
 

@@ -90,7 +90,7 @@ var keyTable = batch.Table[string]{Name: "keys", Scan: func(row batch.Scanner) (
 
 func (s *Store) purgeRows(ctx context.Context, find, remove string, before int64) (total int, err error) {
 	for {
-		keys, err := list(ctx, s, keyTable, find, before, pageful)
+		keys, err := list(ctx, s, keyTable, find, anew, before, pageful)
 		if err != nil || len(keys) == 0 {
 			return total, err
 		}
@@ -120,7 +120,7 @@ var (
 
 // purgeBodies empties a page of messages that nobody will be given any more.
 func (s *Store) purgeBodies(ctx context.Context, now int64, keep []string) (n int, err error) {
-	done, err := list(ctx, s, batch.Messages, overSQL, now, keep, pageful)
+	done, err := list(ctx, s, batch.Messages, overSQL, anew, now, keep, pageful)
 	if err != nil || len(done) == 0 {
 		return 0, err
 	}

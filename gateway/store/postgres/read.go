@@ -41,6 +41,11 @@ func list[T any](ctx context.Context, s *Store, t batch.Table[T], query string, 
 	}
 }
 
+// anew before the arguments of a query has it planned for just these: how much
+// there is of an agency, or of what is past its time, differs too much for one
+// plan.
+const anew = pgx.QueryExecModeCacheDescribe
+
 // storable reports whether PostgreSQL can hold the texts among args.
 func storable(args []any) bool {
 	for _, a := range args {
@@ -216,7 +221,7 @@ func (s *Store) Search(ctx context.Context, q store.Query) ([]store.Indexed, err
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s, batch.Entries, query, args...)
+	return list(ctx, s, batch.Entries, query, append([]any{anew}, args...)...)
 }
 
 func searchSQL(q store.Query) (string, []any, error) {
