@@ -255,11 +255,13 @@ func (s *Store) long(ctx context.Context, f func(pgx.Tx) error) error {
 	if err := s.sure(ctx); err != nil {
 		return err
 	}
-	err := pgx.BeginTxFunc(ctx, s.read, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
-			return err
-		}
-		return f(tx)
-	})
-	return plain("reading", err)
+	tx, err := s.read.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return plain("reading", err)
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+		return plain("reading", err)
+	}
+	return f(tx)
 }
