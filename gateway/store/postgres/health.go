@@ -11,12 +11,18 @@ import (
 // that are safe and has the standby that was promised; otherwise why not. A
 // standby that is gone is no error of a commit, which waits for it.
 func (s *Store) Healthy(ctx context.Context) error {
-	conn, err := s.write.Acquire(ctx)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	pool, u := s.write, writer
+	if pool == nil {
+		pool, u = s.read, viewer
+	}
+	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return plain("asking the database", err)
 	}
 	defer conn.Release()
-	if err := s.prepare(ctx, conn.Conn(), writer); err != nil {
+	if err := s.prepare(ctx, conn.Conn(), u); err != nil {
 		return plain("asking the database", err)
 	}
 	if !s.cfg.HA {

@@ -131,6 +131,7 @@ func TestView(t *testing.T) {
 	if _, err := commit(s, write(1)); err != nil {
 		t.Fatal(err)
 	}
+	must(t, v.Healthy(t.Context()))
 	if size(t, v) != 1 {
 		t.Errorf("view has size %d", size(t, v))
 	}
