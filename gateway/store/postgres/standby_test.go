@@ -125,6 +125,18 @@ func TestWaits(t *testing.T) {
 	if _, err := commit(s, write(3)); err != nil {
 		t.Error(err)
 	}
+	apply(t, primary, "ALTER SYSTEM SET synchronous_standby_names = ''")
+	for deadline := time.Now().Add(time.Minute); ; { // the reload takes effect when the server gets to it
+		_, err := commit(s, write(4))
+		if errors.Is(err, postgres.ErrUnsafe) {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("Commit without a standby to wait for = %v, want ErrUnsafe", err)
+		}
+	}
+	apply(t, primary, "ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+	must(t, primary.Synchronous(t.Context()))
 	must(t, primary.Exec(t.Context(), "REVOKE pg_read_all_stats FROM sluss"))
 	if err := s.Healthy(t.Context()); !errors.Is(err, postgres.ErrUnsafe) || !strings.Contains(err.Error(), "pg_read_all_stats") {
 		t.Errorf("Healthy without the privilege = %v, want ErrUnsafe that names it", err)
