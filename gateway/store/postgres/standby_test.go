@@ -28,10 +28,15 @@ func replicated(t *testing.T) (primary, standby *pgtest.Cluster) {
 // waits waits until a commit waits for the standby.
 func waits(t *testing.T, c *pgtest.Cluster) {
 	t.Helper()
-	for n := "0"; n == "0"; {
-		var err error
-		n, err = c.Value(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+	for deadline := time.Now().Add(time.Minute); ; {
+		n, err := c.Value(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
 		must(t, err)
+		if n != "0" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no commit waits for the standby")
+		}
 	}
 }
 
