@@ -158,7 +158,10 @@ func TestPromote(t *testing.T) {
 		_, err := conn.Exec(context.Background(), fmt.Sprintf("INSERT INTO number VALUES (%d)", n))
 		done <- err
 	}()
-	for waits := ""; waits != "1"; {
+	for waits, deadline := "", time.Now().Add(time.Minute); waits != "1"; {
+		if time.Now().After(deadline) {
+			t.Fatal("the commit does not wait for the standby")
+		}
 		waits, err = c.Value(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
 		must(t, err)
 	}

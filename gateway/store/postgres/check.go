@@ -34,7 +34,7 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 			c.refer(r.Words, r.Query)
 		}
 		c.refer("tally: not what mailboxes and senders hold, rows", talliesSQL)
-		return c.err
+		return plain("checking", c.err)
 	})
 	return c.found, err
 }
@@ -111,28 +111,23 @@ func (r rawRow) Scan(dest ...any) error {
 
 // scanAll calls f for each row of a table in the order given.
 func scanAll[T any](ctx context.Context, s *Store, t batch.Table[T], order string, f func(T) error) error {
-	var ours error // of f, to be returned as it is
-	err := s.long(ctx, func(tx pgx.Tx) error {
+	return s.long(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, t.Selects()+"ORDER BY "+order)
 		if err != nil {
-			return err
+			return plain("scanning "+t.Name, err)
 		}
 		defer rows.Close()
 		for rows.Next() {
 			v, err := t.Scan(rows)
 			if err != nil {
+				return plain("scanning "+t.Name, err)
+			}
+			if err := f(v); err != nil {
 				return err
 			}
-			if ours = f(v); ours != nil {
-				return nil
-			}
 		}
-		return rows.Err()
+		return plain("scanning "+t.Name, rows.Err())
 	})
-	if ours != nil {
-		return ours
-	}
-	return err
 }
 
 // ScanMessages implements [store.Scanner].

@@ -47,7 +47,6 @@ func (s *Store) settings(u use) map[string]string {
 		// The warning that a commit may not be on the standby must be heard.
 		"client_min_messages":            "warning",
 		"default_transaction_isolation":  "read committed",
-		"default_transaction_read_only":  "off",
 		"default_transaction_deferrable": "off",
 		// No query here is worth compiling.
 		"jit":               "off",

@@ -20,6 +20,7 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	readOnly             = "25006"
+	idleInTransaction    = "25P03" // the session was ended for it
 	diskFull             = "53100"
 	changedPlan          = "0A000" // of a statement prepared before a migration
 	operatorIntervention = "57"    // class; not 57014, query_canceled
@@ -89,6 +90,9 @@ func cause(err error) string {
 		}
 		return op.Op
 	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return "no server answers that takes writes"
+	}
 	return fmt.Sprintf("%T", err)
 }
 
@@ -108,7 +112,7 @@ func lost(err error) bool {
 		return false
 	}
 	c := code(f)
-	return c == "" && unheard(f.cause) || c == readOnly || strings.HasPrefix(c, operatorIntervention) && c != queryCanceled
+	return c == "" && unheard(f.cause) || c == readOnly || c == idleInTransaction || strings.HasPrefix(c, operatorIntervention) && c != queryCanceled
 }
 
 // unheard reports whether err is of the connection.

@@ -7,16 +7,24 @@ import (
 	"sluss/gateway/store"
 )
 
+var errNoStandby = fmt.Errorf("%w: synchronous_standby_names is empty, commits wait for no standby", ErrUnsafe)
+
 // Healthy returns nil when the database answers, takes writes under settings
 // that are safe and has the standby that was promised; otherwise why not. A
 // standby that is gone is no error of a commit, which waits for it.
 func (s *Store) Healthy(ctx context.Context) error {
-	conn, err := s.write.Acquire(ctx)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	pool, u := s.write, writer
+	if pool == nil {
+		pool, u = s.read, viewer
+	}
+	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return plain("asking the database", err)
 	}
 	defer conn.Release()
-	if err := s.prepare(ctx, conn.Conn(), writer); err != nil {
+	if err := s.prepare(ctx, conn.Conn(), u); err != nil {
 		return plain("asking the database", err)
 	}
 	if !s.cfg.HA {
@@ -31,7 +39,7 @@ func (s *Store) Healthy(ctx context.Context) error {
 	case err != nil:
 		return plain("asking for the standby", err)
 	case names == "":
-		return fmt.Errorf("%w: synchronous_standby_names is empty, commits wait for no standby", ErrUnsafe)
+		return errNoStandby
 	case shown < all:
 		return fmt.Errorf("%w: the role may not see pg_stat_replication: grant it pg_read_all_stats", ErrUnsafe)
 	case streaming == 0:

@@ -20,6 +20,16 @@ func (s *Store) look(ctx context.Context, conn *pgx.Conn, writes []store.Write) 
 	q := &pgx.Batch{}
 	q.Queue("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 	ask(q, batch.Heads, batch.Heads.Selects()+"WHERE id = 0 FOR UPDATE", func(head batch.HeadRow) { b = batch.New(head) })
+	if s.cfg.HA {
+		// Patroni empties it when there is no standby, unless it is strict.
+		q.Queue("SELECT current_setting('synchronous_standby_names')").QueryRow(func(row pgx.Row) error {
+			var names string
+			if err := row.Scan(&names); err != nil || names != "" {
+				return err
+			}
+			return errNoStandby
+		})
+	}
 	if len(n.States) > 0 {
 		ask(q, batch.States, batch.States.Selects()+"WHERE name = ANY($1)", func(v store.State) { b.FoundState(v) }, n.States)
 	}

@@ -4,10 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
+	"sluss/gateway"
 	"sluss/gateway/store"
 	"sluss/gateway/store/pgtest"
 	"sluss/gateway/store/postgres"
@@ -47,8 +51,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// now is the time of everything that is written.
-var now = time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)
+// now is the time of everything that is written, as it is in the suite.
+var now = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 // write makes a write with an entry.
 func write(n uint64) store.Write {
@@ -66,4 +70,18 @@ func size(t *testing.T, s store.Store) uint64 {
 	h, err := s.Head(t.Context())
 	must(t, err)
 	return h.Size
+}
+
+// execute executes a statement in a database behind the store's back.
+func execute(t *testing.T, dsn, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	must(t, err)
+	defer conn.Close(context.Background())
+	_, err = conn.Exec(t.Context(), sql)
+	must(t, err)
+}
+
+func gatewayID(n uint64) gateway.MessageID {
+	return gateway.MessageID(fmt.Sprintf("urn:uuid:019abcde-0000-7000-8000-%012x", n))
 }

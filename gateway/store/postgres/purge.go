@@ -90,7 +90,7 @@ var keyTable = batch.Table[string]{Name: "keys", Scan: func(row batch.Scanner) (
 
 func (s *Store) purgeRows(ctx context.Context, find, remove string, before int64) (total int, err error) {
 	for {
-		keys, err := list(ctx, s, keyTable, find, before, pageful)
+		keys, err := list(ctx, s, keyTable, find, anew, before, pageful)
 		if err != nil || len(keys) == 0 {
 			return total, err
 		}
@@ -120,7 +120,7 @@ var (
 
 // purgeBodies empties a page of messages that nobody will be given any more.
 func (s *Store) purgeBodies(ctx context.Context, now int64, keep []string) (n int, err error) {
-	done, err := list(ctx, s, batch.Messages, overSQL, now, keep, pageful)
+	done, err := list(ctx, s, batch.Messages, overSQL, anew, now, keep, pageful)
 	if err != nil || len(done) == 0 {
 		return 0, err
 	}
@@ -144,7 +144,8 @@ func (s *Store) Bodies(ctx context.Context, iss gateway.AgencyID, key string) (n
 		return 0, fmt.Errorf("%w: no key named", store.ErrInvalid)
 	}
 	err = s.long(ctx, func(tx pgx.Tx) error {
-		return tx.QueryRow(ctx, "SELECT count(*) FROM message WHERE issuer = $1 AND key <> '' AND key = $2", string(iss), key).Scan(&n)
+		row := tx.QueryRow(ctx, "SELECT count(*) FROM message WHERE issuer = $1 AND key <> '' AND key = $2", string(iss), key)
+		return plain("counting what is under a key", row.Scan(&n))
 	})
 	return n, err
 }
@@ -158,10 +159,10 @@ func (s *Store) Forget(ctx context.Context, key string) (int, error) {
 	err := s.long(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, "SELECT idx FROM entry WHERE key = $1 ORDER BY idx", key)
 		if err != nil {
-			return err
+			return plain("forgetting", err)
 		}
 		defer rows.Close()
-		return each(rows, batch.Indexes, func(index uint64) { found = append(found, index) })
+		return plain("forgetting", each(rows, batch.Indexes, func(index uint64) { found = append(found, index) }))
 	})
 	if err != nil {
 		return 0, err

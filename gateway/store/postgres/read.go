@@ -41,6 +41,11 @@ func list[T any](ctx context.Context, s *Store, t batch.Table[T], query string, 
 	}
 }
 
+// anew before the arguments of a query has it planned for just these: how much
+// there is of an agency, or of what is past its time, differs too much for one
+// plan.
+const anew = pgx.QueryExecModeCacheDescribe
+
 // storable reports whether PostgreSQL can hold the texts among args.
 func storable(args []any) bool {
 	for _, a := range args {
@@ -216,7 +221,7 @@ func (s *Store) Search(ctx context.Context, q store.Query) ([]store.Indexed, err
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s, batch.Entries, query, args...)
+	return list(ctx, s, batch.Entries, query, append([]any{anew}, args...)...)
 }
 
 func searchSQL(q store.Query) (string, []any, error) {
@@ -250,11 +255,13 @@ func (s *Store) long(ctx context.Context, f func(pgx.Tx) error) error {
 	if err := s.sure(ctx); err != nil {
 		return err
 	}
-	err := pgx.BeginTxFunc(ctx, s.read, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
-			return err
-		}
-		return f(tx)
-	})
-	return plain("reading", err)
+	tx, err := s.read.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return plain("reading", err)
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+		return plain("reading", err)
+	}
+	return f(tx)
 }

@@ -10,11 +10,16 @@ import (
 // insertSQL inserts rows that are given by their columns ([columns]).
 func insertSQL[T any](t batch.Table[T]) string {
 	var zero T
-	arrays := make([]string, t.Width())
-	for i, v := range t.Row(zero) {
+	return insertInto(t.Name, t.Columns, t.Row(zero))
+}
+
+// insertInto is insertSQL for rows with such values.
+func insertInto(table, names string, row []any) string {
+	arrays := make([]string, len(row))
+	for i, v := range row {
 		arrays[i] = fmt.Sprintf("$%d::%s[]", i+1, typeOf(v))
 	}
-	return "INSERT INTO " + t.Name + " (" + t.Columns + ", sum) SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ")"
+	return "INSERT INTO " + table + " (" + names + ", sum) SELECT * FROM unnest(" + strings.Join(arrays, ", ") + ")"
 }
 
 // typeOf is the type of the column that holds v.
@@ -32,9 +37,17 @@ func typeOf(v any) string {
 // columns are the values of rows with their checksums, an array for each
 // column: so that one statement, prepared once, writes any number of rows.
 func columns[T any](t batch.Table[T], rows []T) []any {
-	out := make([]any, t.Width())
-	for n, r := range rows {
-		for i, v := range t.Row(r) {
+	values := make([][]any, len(rows))
+	for i, r := range rows {
+		values[i] = t.Row(r)
+	}
+	return byColumn(values)
+}
+
+func byColumn(rows [][]any) []any {
+	out := make([]any, len(rows[0]))
+	for n, row := range rows {
+		for i, v := range row {
 			switch v := v.(type) {
 			case int64:
 				out[i] = put(out[i], n, len(rows), v)
