@@ -21,7 +21,7 @@ DURATION      ?= 30m
 SHARE         ?= 0.7
 RACED := ./gateway/store/... ./gateway/disclosure/... ./gateway/relay/... ./gateway/exchange/...
 
-.PHONY: all demo run test lint unit race rego law crash fuzz interop bench bench-growth bench-report bench-parts soak clean
+.PHONY: interop-tlog all demo run test lint unit race rego law crash fuzz interop bench bench-growth bench-report bench-parts soak clean
 
 all: bin/gateway
 
@@ -66,6 +66,9 @@ fuzz:
 
 interop: all
 	cd deploy/interop && npm ci --no-audit --no-fund && npm test
+
+interop-tlog: all
+	cd deploy/interop/tlog && $(GO) test -count=1 -timeout 10m .
 
 # Exchanges on every store beside the floor and the baseline; report in deploy/benchmarks.
 bench: all bin/opa

@@ -44,6 +44,8 @@ const (
 // Gateway is the gateway, its agencies, registrars and officers.
 type Gateway struct {
 	Lies Lies
+	// Cosigners are the witnesses of the log that it publishes.
+	Cosigners []note.Signer
 
 	t          testing.TB
 	server     *httptest.Server

@@ -2,6 +2,7 @@ package clienttest
 
 import (
 	"crypto/rand"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 type log struct {
 	mu     sync.Mutex
 	hashes []tlog.Hash
+	leaves [][64]byte
 	size   int64
 	signer note.Signer
 	vkey   string
@@ -52,14 +54,11 @@ func (l *log) append(t testing.TB, e store.Entry, signer note.Signer) (uint64, s
 	index := l.size
 	more, err := tlog.StoredHashes(index, e.Leaf[:], l)
 	check(t, err)
-	l.hashes, l.size = append(l.hashes, more...), index+1
-	root, err := tlog.TreeHash(l.size, l)
-	check(t, err)
-	text := checkpoint.Checkpoint{Origin: Origin, Size: uint64(l.size), Hash: root[:]}.Marshal()
+	l.hashes, l.size, l.leaves = append(l.hashes, more...), index+1, append(l.leaves, e.Leaf)
 	if signer == nil {
 		signer = l.signer
 	}
-	cp, err := note.Sign(&note.Note{Text: string(text)}, signer)
+	cp, err := l.sign(signer)
 	check(t, err)
 	path, err := tlog.ProveRecord(l.size, index, l)
 	check(t, err)
@@ -68,6 +67,38 @@ func (l *log) append(t testing.TB, e store.Entry, signer note.Signer) (uint64, s
 		p.Hashes = append(p.Hashes, h)
 	}
 	return uint64(index), string(p.Marshal())
+}
+
+func (l *log) sign(signers ...note.Signer) ([]byte, error) {
+	root, err := tlog.TreeHash(l.size, l)
+	if err != nil {
+		return nil, err
+	}
+	text := checkpoint.Checkpoint{Origin: Origin, Size: uint64(l.size), Hash: root[:]}.Marshal()
+	return note.Sign(&note.Note{Text: string(text)}, signers...)
+}
+
+// publish answers with what the log publishes, cosigned; it holds less than one
+// tile.
+func (l *log) publish(path string, cosigners []note.Signer) ([]byte, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []byte
+	switch path {
+	case "checkpoint":
+		return l.sign(append([]note.Signer{l.signer}, cosigners...)...)
+	case fmt.Sprintf("tile/entries/000.p/%d", l.size):
+		for _, leaf := range l.leaves {
+			out = append(append(out, 0, 64), leaf[:]...)
+		}
+	case fmt.Sprintf("tile/0/000.p/%d", l.size):
+		for i := range l.size {
+			out = append(out, l.hashes[tlog.StoredHashIndex(0, i)][:]...)
+		}
+	default:
+		return nil, fmt.Errorf("no %s in a log of %d", path, l.size)
+	}
+	return out, nil
 }
 
 // entry makes an entry; nothing in the tests is encrypted at rest.

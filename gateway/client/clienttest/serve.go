@@ -121,6 +121,14 @@ func (g *Gateway) routes() http.Handler {
 		g.must(err)
 		g.publish(w, raw, g.Lies.Snapshot)
 	})
+	m.HandleFunc("GET /log/{path...}", func(w http.ResponseWriter, r *http.Request) {
+		raw, err := g.log.publish(r.PathValue("path"), g.Cosigners)
+		if err != nil {
+			http.NotFound(w, r)
+			return
+		}
+		w.Write(raw)
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.Lies.Respond != nil && g.Lies.Respond(w, r) {
 			return
