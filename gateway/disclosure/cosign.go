@@ -42,9 +42,9 @@ type circle struct {
 // endpoint is one witness's place, and what is known of it. While a call is
 // outstanding, only the call uses it.
 type endpoint struct {
-	url  string
-	keys []note.Verifier
-	busy chan struct{} // holds a token while a call is outstanding
+	address
+	number int           // in the order of the trust policy, by which it is named in the process log
+	busy   chan struct{} // holds a token while a call is outstanding
 
 	size   uint64 // of the tree it cosigned last, as far as known
 	wait   time.Duration
@@ -53,8 +53,8 @@ type endpoint struct {
 
 func newCircle(l *Log) *circle {
 	c := &circle{log: l}
-	for url, keys := range l.cfg.Witnesses.keys {
-		c.endpoints = append(c.endpoints, &endpoint{url: url, keys: keys, busy: make(chan struct{}, 1)})
+	for i, p := range l.cfg.Witnesses.places {
+		c.endpoints = append(c.endpoints, &endpoint{address: p, number: i + 1, busy: make(chan struct{}, 1)})
 	}
 	return c
 }
@@ -124,7 +124,7 @@ func (c *circle) ask(ctx context.Context, e *endpoint, s *signed, results chan<-
 			e.wait = 0
 		} else {
 			e.wait = min(max(2*e.wait, backoffFirst), backoffMost)
-			c.failed(r.err)
+			c.failed(e, r.err)
 		}
 		e.notYet = time.Now().Add(e.wait)
 		<-e.busy
@@ -133,13 +133,16 @@ func (c *circle) ask(ctx context.Context, e *endpoint, s *signed, results chan<-
 	return true
 }
 
-func (c *circle) failed(err error) {
-	c.log.metrics.witnessFailures.WithLabelValues(reasonOf(err)).Inc()
+// failed counts and logs what went wrong. Neither says at whose witness: hosts
+// have the names of agencies.
+func (c *circle) failed(e *endpoint, err error) {
+	reason := reasonOf(err)
+	c.log.metrics.witnessFailures.WithLabelValues(reason).Inc()
 	if distrusts(err) {
 		c.doubt.CompareAndSwap(nil, &err)
 		return
 	}
-	c.log.cfg.Log.Warn("witness has not cosigned", "error", err)
+	c.log.cfg.Log.Warn("witness has not cosigned", "witness", e.number, "reason", reason)
 }
 
 // call sends a checkpoint to a witness. When the witness knows another size

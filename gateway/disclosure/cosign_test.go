@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -398,5 +399,26 @@ func TestWitnessStopsRunning(t *testing.T) {
 				t.Errorf("Run = %v, want %v", err, row.want)
 			}
 		})
+	}
+}
+
+// TestWitnessesUnnamed holds that the process log says which witness failed by
+// its number, and never where it is: a host has the name of an agency.
+func TestWitnessesUnnamed(t *testing.T) {
+	dir := t.TempDir()
+	a, b := newStation(t, "a"), newStation(t, "b")
+	w, err := disclosure.ParseWitnesses([]byte(a.policy + strings.ReplaceAll(b.policy, b.url, "http://canary.invalid/CANARY") + "quorum a\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	l := run(t, disclosure.Config{Store: openStore(t, dir), Anchor: filepath.Join(dir, "anchor"), Witnesses: w,
+		Interval: 10 * time.Millisecond, Log: slog.New(slog.NewTextHandler(&said, nil))})
+	add(t, l, 1)
+	if err := errors.Join(l.Witnessed(t.Context(), 0), l.stop()); err != nil {
+		t.Fatal(err)
+	}
+	if s := said.String(); !strings.Contains(s, "witness=2 reason=unreachable") || strings.Contains(strings.ToLower(s), "canary") {
+		t.Errorf("log:\n%s", s)
 	}
 }

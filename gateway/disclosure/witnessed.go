@@ -22,7 +22,7 @@ func (l *Log) gather() error {
 			return fmt.Errorf("%w: another key of this log", ErrWitnesses)
 		}
 	}
-	if len(w.keys) == 0 && w.Required() {
+	if len(w.places) == 0 && w.Required() {
 		return fmt.Errorf("%w: no witness has a URL", ErrWitnesses)
 	}
 	l.circle = newCircle(l)

@@ -21,9 +21,14 @@ type Witnesses struct {
 	Logs []note.Verifier
 	// Quorum says which cosignatures are enough. It is the Quorum of a [Policy].
 	Quorum witness.Group
-	// keys are the witnesses' by the URL of their add-checkpoint.
-	keys map[string][]note.Verifier
-	all  []note.Verifier
+	places []address // where witnesses are asked, in the order of their lines
+	all    []note.Verifier
+}
+
+// address is where the witness with these keys is asked.
+type address struct {
+	url  string // of its add-checkpoint
+	keys []note.Verifier
 }
 
 // Required reports whether the quorum wants any cosignature at all: "quorum
@@ -46,7 +51,7 @@ func (w *Witnesses) Policy(origin string) (Policy, error) {
 // nobody has to satisfy and counts a member that is listed twice as two: what
 // the specification forbids is [ErrWitnesses].
 func ParseWitnesses(policy []byte) (*Witnesses, error) {
-	p := policyParser{out: &Witnesses{keys: map[string][]note.Verifier{}}, named: map[string]witness.Group{}, used: map[string]bool{}}
+	p := policyParser{out: &Witnesses{}, named: map[string]witness.Group{}, used: map[string]bool{}}
 	for i, line := range strings.Split(string(policy), "\n") {
 		if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
 			return nil, fmt.Errorf("%w: trust policy, line %d: control character", ErrWitnesses, i+1)
@@ -117,7 +122,7 @@ func (p *policyParser) key(vkey string) error {
 	return nil
 }
 
-func (p *policyParser) witness(name, vkey, place string) error {
+func (p *policyParser) witness(name, vkey, at string) error {
 	v, err := cosig.NewVerifierForCosignatureV1(vkey)
 	if err != nil {
 		return fmt.Errorf("key of a witness: %w", err)
@@ -126,17 +131,26 @@ func (p *policyParser) witness(name, vkey, place string) error {
 		return err
 	}
 	w := witness.Witness{Key: v}
-	if place != "" {
-		u, err := url.Parse(place)
+	if at != "" {
+		u, err := url.Parse(at)
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 			return fmt.Errorf("URL of a witness is not of the form https://host/path")
 		}
 		w.URL = u.JoinPath("add-checkpoint").String()
-		p.out.keys[w.URL] = append(p.out.keys[w.URL], v)
+		p.out.ask(w.URL, v)
 	}
 	p.out.all = append(p.out.all, v)
 	g := witness.NewGroup(1, w)
 	return p.define(name, g)
+}
+
+// ask adds a key to those of the witness at a URL.
+func (w *Witnesses) ask(url string, v note.Verifier) {
+	i := slices.IndexFunc(w.places, func(a address) bool { return a.url == url })
+	if i < 0 {
+		i, w.places = len(w.places), append(w.places, address{url: url})
+	}
+	w.places[i].keys = append(w.places[i].keys, v)
 }
 
 func (p *policyParser) group(name, threshold string, members []string) error {
