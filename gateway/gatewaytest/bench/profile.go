@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,24 +19,40 @@ import (
 	"sluss/gateway/gatewaytest/bench/report"
 )
 
-// profiled takes a CPU profile of a gateway under load, keeps its top in out, and
-// sums it up.
+// profiled takes a CPU profile of a gateway under load.
 func profiled(ctx context.Context, g *ours, out string, clients int, d time.Duration) (report.Profiled, error) {
+	var guess load.Guess
+	for try := 0; ; try++ {
+		r, raw, err := g.profileRound(ctx, &guess, clients, d)
+		if errors.Is(err, load.ErrShort) && try < 5 {
+			continue
+		}
+		if err != nil {
+			return report.Profiled{}, fmt.Errorf("taking a profile: %w", err)
+		}
+		say("%s: profile at %d clients, %.0f/s", g.Name(), clients, r.Rate)
+		return profileOf(ctx, g, raw, out)
+	}
+}
+
+// profileRound takes a round, and a profile of most of it.
+func (o *ours) profileRound(ctx context.Context, guess *load.Guess, clients int, d time.Duration) (load.Round, []byte, error) {
+	if err := o.Prepare(ctx, clients, guess.For(d)); err != nil {
+		return load.Round{}, nil, err
+	}
 	var raw []byte
 	got := make(chan error, 1)
 	go func() {
-		time.Sleep(d / 10)
 		var err error
-		raw, err = fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", g.w.Operations, max(1, int((d*8/10).Seconds()))))
+		raw, err = fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", o.w.Operations, max(1, int(d.Seconds())-1)))
 		got <- err
 	}()
-	var guess load.Guess
-	if _, err := guess.Prepared(ctx, g, clients, d); err != nil {
-		return report.Profiled{}, err
-	}
-	if err := <-got; err != nil {
-		return report.Profiled{}, fmt.Errorf("taking a profile: %w", err)
-	}
+	r, err := load.Take(ctx, o, clients, d)
+	return r, raw, errors.Join(err, <-got)
+}
+
+// profileOf keeps the top of a profile and sums it up.
+func profileOf(ctx context.Context, g *ours, raw []byte, out string) (report.Profiled, error) {
 	p := report.Profiled{System: g.Name(), File: "profile-" + g.db.kind + ".txt"}
 	parsed, err := profile.ParseData(raw)
 	if err != nil {

@@ -125,6 +125,9 @@ func curves(file string, a axes, lines []line) error {
 
 // bars draws shares as horizontal bars, one group of bars for each system.
 func bars(file string, a axes, names []string, groups []string, value func(name, group string) float64) error {
+	if len(names) == 0 || len(groups) == 0 {
+		return nil
+	}
 	p := newPlot(a)
 	p.Legend.Left, p.Legend.Top, p.Legend.XOffs = false, false, vg.Points(-8)
 	p.Legend.YOffs = vg.Points(6)
