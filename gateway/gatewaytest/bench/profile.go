@@ -147,14 +147,7 @@ func owner(s *profile.Sample, own string) string {
 			}
 			f := line.Function.Name
 			if rest, ok := strings.CutPrefix(f, own); ok {
-				pkg := rest
-				if slash := strings.LastIndexByte(pkg, '/'); slash >= 0 {
-					dot := strings.IndexByte(pkg[slash:], '.')
-					pkg = pkg[:slash+max(0, dot)]
-				} else {
-					pkg, _, _ = strings.Cut(pkg, ".")
-				}
-				return pkg
+				return packageOf(rest)
 			}
 			for _, k := range kinds {
 				if other == "other" && strings.HasPrefix(f, k.function) {
@@ -164,4 +157,16 @@ func owner(s *profile.Sample, own string) string {
 		}
 	}
 	return other
+}
+
+// packageOf is the package in a function's name, "store/sqlite" in
+// "store/sqlite.list[go.shape.struct { … }]".
+func packageOf(function string) string {
+	function, _, _ = strings.Cut(function, "[") // type parameters have names with dots and slashes
+	dir, name := "", function
+	if slash := strings.LastIndexByte(function, '/'); slash >= 0 {
+		dir, name = function[:slash+1], function[slash+1:]
+	}
+	name, _, _ = strings.Cut(name, ".")
+	return dir + name
 }
