@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,24 +19,40 @@ import (
 	"sluss/gateway/gatewaytest/bench/report"
 )
 
-// profiled takes a CPU profile of a gateway under load, keeps its top in out, and
-// sums it up.
+// profiled takes a CPU profile of a gateway under load.
 func profiled(ctx context.Context, g *ours, out string, clients int, d time.Duration) (report.Profiled, error) {
+	var guess load.Guess
+	for try := 0; ; try++ {
+		r, raw, err := g.profileRound(ctx, &guess, clients, d)
+		if errors.Is(err, load.ErrShort) && try < 5 {
+			continue
+		}
+		if err != nil {
+			return report.Profiled{}, fmt.Errorf("taking a profile: %w", err)
+		}
+		say("%s: profile at %d clients, %.0f/s", g.Name(), clients, r.Rate)
+		return profileOf(ctx, g, raw, out)
+	}
+}
+
+// profileRound takes a round, and a profile of most of it.
+func (o *ours) profileRound(ctx context.Context, guess *load.Guess, clients int, d time.Duration) (load.Round, []byte, error) {
+	if err := o.Prepare(ctx, clients, guess.For(d)); err != nil {
+		return load.Round{}, nil, err
+	}
 	var raw []byte
 	got := make(chan error, 1)
 	go func() {
-		time.Sleep(d / 10)
 		var err error
-		raw, err = fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", g.w.Operations, max(1, int((d*8/10).Seconds()))))
+		raw, err = fetch(ctx, fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", o.w.Operations, max(1, int(d.Seconds())-1)))
 		got <- err
 	}()
-	var guess load.Guess
-	if _, err := guess.Prepared(ctx, g, clients, d); err != nil {
-		return report.Profiled{}, err
-	}
-	if err := <-got; err != nil {
-		return report.Profiled{}, fmt.Errorf("taking a profile: %w", err)
-	}
+	r, err := load.Take(ctx, o, clients, d)
+	return r, raw, errors.Join(err, <-got)
+}
+
+// profileOf keeps the top of a profile and sums it up.
+func profileOf(ctx context.Context, g *ours, raw []byte, out string) (report.Profiled, error) {
 	p := report.Profiled{System: g.Name(), File: "profile-" + g.db.kind + ".txt"}
 	parsed, err := profile.ParseData(raw)
 	if err != nil {
@@ -130,14 +147,7 @@ func owner(s *profile.Sample, own string) string {
 			}
 			f := line.Function.Name
 			if rest, ok := strings.CutPrefix(f, own); ok {
-				pkg := rest
-				if slash := strings.LastIndexByte(pkg, '/'); slash >= 0 {
-					dot := strings.IndexByte(pkg[slash:], '.')
-					pkg = pkg[:slash+max(0, dot)]
-				} else {
-					pkg, _, _ = strings.Cut(pkg, ".")
-				}
-				return pkg
+				return packageOf(rest)
 			}
 			for _, k := range kinds {
 				if other == "other" && strings.HasPrefix(f, k.function) {
@@ -147,4 +157,16 @@ func owner(s *profile.Sample, own string) string {
 		}
 	}
 	return other
+}
+
+// packageOf is the package in a function's name, "store/sqlite" in
+// "store/sqlite.list[go.shape.struct { … }]".
+func packageOf(function string) string {
+	function, _, _ = strings.Cut(function, "[") // type parameters have names with dots and slashes
+	dir, name := "", function
+	if slash := strings.LastIndexByte(function, '/'); slash >= 0 {
+		dir, name = function[:slash+1], function[slash+1:]
+	}
+	name, _, _ = strings.Cut(name, ".")
+	return dir + name
 }

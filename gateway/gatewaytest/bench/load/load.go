@@ -15,6 +15,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,17 +105,23 @@ func Take(ctx context.Context, s System, clients int, d time.Duration) (Round, e
 // came to. The zero value is ready.
 type Guess struct{ rate float64 }
 
+// For is how many exchanges to prepare for a round of this length; the next time
+// half as many more, unless [Guess.Prepared] learns what is enough.
+func (g *Guess) For(d time.Duration) int {
+	rate := cmp.Or(g.rate, 900)
+	g.rate = 1.5 * rate
+	return int(rate * d.Seconds())
+}
+
 // Prepared takes a round for which enough was prepared: when it was not, the
 // round is taken again with more.
 func (g *Guess) Prepared(ctx context.Context, s System, clients int, d time.Duration) (Round, error) {
-	g.rate = max(g.rate, 900)
 	for try := 0; ; try++ {
-		if err := s.Prepare(ctx, clients, int(g.rate*d.Seconds())); err != nil {
+		if err := s.Prepare(ctx, clients, g.For(d)); err != nil {
 			return Round{}, fmt.Errorf("preparing %s: %w", s.Name(), err)
 		}
 		r, err := Take(ctx, s, clients, d)
 		if errors.Is(err, ErrShort) && try < 5 {
-			g.rate *= 1.5
 			continue
 		}
 		g.rate = max(1.4*r.Rate, 200)

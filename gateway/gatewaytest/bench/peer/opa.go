@@ -38,7 +38,7 @@ func StartOPA(ctx context.Context, opa, dir string) (*OPA, error) {
 	}
 	addr := l.Addr().String()
 	l.Close()
-	cmd := exec.Command(opa, "run", "--server", "--addr", addr, "--log-level", "error", "--disable-telemetry", file)
+	cmd := exec.Command(opa, "run", "--server", "--addr", addr, "--log-level", "error", "--skip-version-check", file)
 	cmd.Env, cmd.Stderr = append(os.Environ(), "GOGC=600", "GOMEMLIMIT=220MiB"), os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // gone with who started it
 	if err := cmd.Start(); err != nil {
