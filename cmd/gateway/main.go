@@ -141,7 +141,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	logger.Info("gateway ready", "listen", cfg.Listen, "operations", cfg.Operations)
 	err = serve(ctx, edge, func(ctx context.Context) error { return watchLog(ctx, logDone) },
 		func(ctx context.Context) error { return watchStore(ctx, log) },
-		func(ctx context.Context) error { return watchSpace(ctx, db, x, logger) }, mail.Run, x.Run, watcher.Run,
+		func(ctx context.Context) error { return watchSpace(ctx, db, x, logger) }, mail.Run, x.Run, x.Orders(filepath.Join(cfg.State, "orders")), watcher.Run,
 		func(ctx context.Context) error { return laws.run(ctx, report) }, secret.tls.Run, secret.authorities.Run)
 	if err == nil {
 		logger.Info("gateway drained")

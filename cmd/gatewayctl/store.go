@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluss/gateway"
+	"sluss/gateway/exchange"
 	"sluss/gateway/store"
 	"sluss/gateway/store/sqlite"
 )
@@ -22,7 +24,7 @@ func storeCommand() *cobra.Command {
 		Use:     "store",
 		Short:   "Back up, restore and move the gateway's database, destroy keys",
 		Example: "  gatewayctl store backup --config gateway.json /backup/sluss-$(date +%F).db",
-	}, storeBackupCommand(), storeMigrateCommand())
+	}, storeBackupCommand(), storeMigrateCommand(), storeDestroyCommand())
 }
 
 // copyable is a store that can be copied and checked.
@@ -94,9 +96,10 @@ func viewDatabase(ctx context.Context, place string) (copyable, error) {
 
 // copiedStore is what a command says of a copy.
 type copiedStore struct {
-	To      string         `json:"to"`
-	Entries uint64         `json:"entries"`
-	Root    string         `json:"root"`
+	To      string `json:"to"`
+	Entries uint64 `json:"entries"`
+	Root    string `json:"root"`
+	root    gateway.Digest
 	Tables  []store.Copied `json:"tables"`
 }
 
@@ -124,7 +127,7 @@ func storeBackupCommand() *cobra.Command {
 		Long: `Backup writes what the database holds at this moment, every table row by row with
 its checksum compared, to a new SQLite file, whatever the gateway's database is.
 The file is compared with what was read, synced, and has its name only when it is
-whole. Gateways go on meanwhile.
+whole. Gateways go on meanwhile, and one of them makes an entry of it.
 
 Bodies and the auditors' part of entries are in it as ciphertext. The keys (the
 state directory and the key-encryption key) must not go where the backups go: to
@@ -142,6 +145,9 @@ destroy a key is what deletes, also in every backup.`,
 			}
 			defer from.Close()
 			c, err := backUp(cmd, from, args[0])
+			if err == nil {
+				_, err = exchange.LeaveOrder(o.orders(), exchange.Order{Backup: &exchange.Backup{Entries: c.Entries, Root: c.root}})
+			}
 			if err != nil {
 				return err
 			}
@@ -170,7 +176,7 @@ func backUp(cmd *cobra.Command, from store.Exporter, file string) (copiedStore, 
 // describe fills in what a copy holds.
 func describe(ctx context.Context, c copiedStore, made store.Store, tables []store.Copied) (copiedStore, error) {
 	head, err := made.Head(ctx)
-	c.Tables, c.Entries, c.Root = tables, head.Size, head.Root.String()
+	c.Tables, c.Entries, c.root, c.Root = tables, head.Size, head.Root, head.Root.String()
 	return c, err
 }
 
