@@ -17,6 +17,7 @@ import (
 	"sluss/gateway/disclosure"
 	"sluss/gateway/exchange"
 	"sluss/gateway/store"
+	"sluss/gateway/store/database"
 )
 
 // orders is where orders for the gateway are left.
@@ -102,10 +103,10 @@ func (d doomed) text(w io.Writer) {
 // under looks what lies under a key.
 func (o operated) under(ctx context.Context, key, class string) (doomed, error) {
 	d := doomed{Key: key}
-	if _, err := os.Stat(filepath.Join(o.State, "ring", filepath.FromSlash(key)+".key")); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(o.Ring, filepath.FromSlash(key)+".key")); errors.Is(err, fs.ErrNotExist) {
 		return d, fmt.Errorf("there is no key %s", key)
 	}
-	db, err := viewDatabase(ctx, o.place())
+	db, err := database.View(ctx, o.place())
 	if err != nil {
 		return d, err
 	}

@@ -113,10 +113,12 @@ func lists(m map[batch.Box]int) (agencies, roles []string, n []int64) {
 
 var _ batch.Quota = (*held)(nil)
 
+// heldSQL lists what boxes hold.
+const heldSQL = `SELECT issuer AS agency, '' AS role, count(*) AS n FROM message WHERE key <> '' GROUP BY issuer
+	UNION ALL SELECT agency, role, count(*) FROM mail WHERE message <> '' AND ` + open + ` GROUP BY agency, role`
+
 // talliesSQL counts the boxes whose tally is not what they hold.
-var talliesSQL = `WITH held AS (
-		SELECT issuer AS agency, '' AS role, count(*) AS n FROM message WHERE key <> '' GROUP BY issuer
-		UNION ALL SELECT agency, role, count(*) FROM mail WHERE message <> '' AND ` + open + ` GROUP BY agency, role),
+var talliesSQL = `WITH held AS (` + heldSQL + `),
 	told AS (SELECT agency, role, n FROM tally WHERE n <> 0)
 	SELECT count(*) FROM (TABLE held EXCEPT TABLE told UNION ALL (TABLE told EXCEPT TABLE held)) AS d HAVING count(*) > 0`
 
