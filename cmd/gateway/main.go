@@ -48,6 +48,7 @@ import (
 	"sluss/gateway/ingress"
 	"sluss/gateway/keys"
 	"sluss/gateway/receipt"
+	"sluss/gateway/recovery"
 	"sluss/gateway/relay"
 	"sluss/gateway/store/database"
 )
@@ -91,8 +92,17 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	restores, err := recovery.Check(ctx, db, secret.ring, cfg.Ring, cfg.Log)
+	if err != nil {
+		return err
+	}
+	anchor := filepath.Join(cfg.State, "checkpoint")
+	retired, err := recovery.Retire(anchor, restores)
+	if err != nil {
+		return err
+	}
 	log, err := disclosure.New(disclosure.Config{Store: db, Witnesses: witnesses, Key: secret.checkpoint, Origin: cfg.Log, Log: logger,
-		Anchor: filepath.Join(cfg.State, "checkpoint"), Adopt: cfg.Adopt})
+		Anchor: anchor, Adopt: cfg.Adopt || retired})
 	if err != nil {
 		return err
 	}
@@ -105,7 +115,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		err = errors.Join(err, unless(<-logDone, "disclosure log"))
 	}()
 	var elsewhere func(context.Context)
-	x, mail, err := cfg.exchange(db, log, secret, logger, func(ctx context.Context) { elsewhere(ctx) })
+	x, mail, err := cfg.exchange(db, log, secret, logger, restores, func(ctx context.Context) { elsewhere(ctx) })
 	if err != nil {
 		return err
 	}
@@ -141,7 +151,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	logger.Info("gateway ready", "listen", cfg.Listen, "operations", cfg.Operations)
 	err = serve(ctx, edge, func(ctx context.Context) error { return watchLog(ctx, logDone) },
 		func(ctx context.Context) error { return watchStore(ctx, log) },
-		func(ctx context.Context) error { return watchSpace(ctx, db, x, logger) }, mail.Run, x.Run, watcher.Run,
+		func(ctx context.Context) error { return watchSpace(ctx, db, x, logger) }, mail.Run, x.Run, x.Orders(filepath.Join(cfg.State, "orders")), watcher.Run,
 		func(ctx context.Context) error { return laws.run(ctx, report) }, secret.tls.Run, secret.authorities.Run)
 	if err == nil {
 		logger.Info("gateway drained")
@@ -150,9 +160,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 }
 
 // exchange builds what carries exchanges out over a store and a log.
-func (c config) exchange(db database.Database, log *disclosure.Log, secret secrets, logger *slog.Logger, refresh func(context.Context)) (x *exchange.Exchange, mail *relay.Relay, err error) {
+func (c config) exchange(db database.Database, log *disclosure.Log, secret secrets, logger *slog.Logger, restores recovery.History, refresh func(context.Context)) (x *exchange.Exchange, mail *relay.Relay, err error) {
 	register, err := facts.New(facts.Config{Store: db, Ring: secret.ring, Tables: func() *facts.Tables { return x.Tables() },
-		Aliases: func() facts.Aliases { return x.Aliases() }})
+		Aliases: func() facts.Aliases { return x.Aliases() }, Restored: restores.Moments()})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,7 +13,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluss/gateway"
+	"sluss/gateway/exchange"
 	"sluss/gateway/store"
+	"sluss/gateway/store/database"
 	"sluss/gateway/store/sqlite"
 )
 
@@ -22,26 +26,17 @@ func storeCommand() *cobra.Command {
 		Use:     "store",
 		Short:   "Back up, restore and move the gateway's database, destroy keys",
 		Example: "  gatewayctl store backup --config gateway.json /backup/sluss-$(date +%F).db",
-	}, storeBackupCommand(), storeMigrateCommand())
-}
-
-// copyable is a store that can be copied and checked.
-type copyable interface {
-	store.Store
-	store.Exporter
-	store.Importer
-	store.Scanner
-	store.Searcher
-	store.Forgetter
+	}, storeBackupCommand(), storeRestoreCommand(), storeMigrateCommand(), storeDestroyCommand())
 }
 
 // operated is what an operator's command must know of the gateway's
 // configuration, its paths resolved.
 type operated struct {
-	file                        string
-	Gateway, Log                string
-	Data, State, Pins, Database string
-	Keys                        struct{ Checkpoint, KEK string }
+	file                    string
+	Gateway, Log            string
+	Data, State, Pins, Ring string
+	Database                string
+	Keys                    struct{ Checkpoint, KEK string }
 }
 
 func configFlag(cmd *cobra.Command, into *string) {
@@ -57,7 +52,11 @@ func readOperated(file string) (operated, error) {
 	if err := json.Unmarshal(raw, &o); err != nil {
 		return o, fmt.Errorf("reading %s: %w", file, err)
 	}
-	for _, p := range []*string{&o.Data, &o.State, &o.Pins} {
+	if o.Data == "" && o.Database != "" {
+		o.Data = o.State // of no use then
+	}
+	o.Ring = cmp.Or(o.Ring, filepath.Join(o.State, "ring"))
+	for _, p := range []*string{&o.Data, &o.State, &o.Pins, &o.Ring} {
 		if *p == "" {
 			return o, fmt.Errorf("reading %s: it lacks a required path", file)
 		}
@@ -76,27 +75,20 @@ func (o operated) place() string {
 	return o.Data
 }
 
-// openDatabase opens the store at place for itself alone.
-func openDatabase(ctx context.Context, place string) (copyable, error) {
-	if strings.Contains(place, "://") {
-		return nil, usageError{fmt.Errorf("%s is no directory of a database", place)}
+// openPlace opens the database at a place as a gateway would.
+func openPlace(ctx context.Context, place string) (database.Database, error) {
+	if database.Server(place) {
+		return database.Open(ctx, database.Config{URI: place})
 	}
-	return sqlite.Open(ctx, sqlite.Config{Dir: place, Reserve: -1})
-}
-
-// viewDatabase opens the store at place to read it, also while gateways run.
-func viewDatabase(ctx context.Context, place string) (copyable, error) {
-	if strings.Contains(place, "://") {
-		return nil, usageError{fmt.Errorf("%s is no directory of a database", place)}
-	}
-	return sqlite.View(ctx, place)
+	return database.Open(ctx, database.Config{Dir: place})
 }
 
 // copiedStore is what a command says of a copy.
 type copiedStore struct {
-	To      string         `json:"to"`
-	Entries uint64         `json:"entries"`
-	Root    string         `json:"root"`
+	To      string `json:"to"`
+	Entries uint64 `json:"entries"`
+	Root    string `json:"root"`
+	root    gateway.Digest
 	Tables  []store.Copied `json:"tables"`
 }
 
@@ -124,7 +116,7 @@ func storeBackupCommand() *cobra.Command {
 		Long: `Backup writes what the database holds at this moment, every table row by row with
 its checksum compared, to a new SQLite file, whatever the gateway's database is.
 The file is compared with what was read, synced, and has its name only when it is
-whole. Gateways go on meanwhile.
+whole. Gateways go on meanwhile, and one of them makes an entry of it.
 
 Bodies and the auditors' part of entries are in it as ciphertext. The keys (the
 state directory and the key-encryption key) must not go where the backups go: to
@@ -136,12 +128,15 @@ destroy a key is what deletes, also in every backup.`,
 			if err != nil {
 				return err
 			}
-			from, err := viewDatabase(cmd.Context(), o.place())
+			from, err := database.View(cmd.Context(), o.place())
 			if err != nil {
 				return err
 			}
 			defer from.Close()
 			c, err := backUp(cmd, from, args[0])
+			if err == nil {
+				_, err = exchange.LeaveOrder(o.orders(), exchange.Order{Backup: &exchange.Backup{Entries: c.Entries, Root: c.root}})
+			}
 			if err != nil {
 				return err
 			}
@@ -170,7 +165,7 @@ func backUp(cmd *cobra.Command, from store.Exporter, file string) (copiedStore, 
 // describe fills in what a copy holds.
 func describe(ctx context.Context, c copiedStore, made store.Store, tables []store.Copied) (copiedStore, error) {
 	head, err := made.Head(ctx)
-	c.Tables, c.Entries, c.Root = tables, head.Size, head.Root.String()
+	c.Tables, c.Entries, c.root, c.Root = tables, head.Size, head.Root, head.Root.String()
 	return c, err
 }
 
@@ -187,7 +182,7 @@ checked. It is one transaction: an interrupted copy leaves the target empty.
 No gateway may run on either. The log is the same log, so its anchor, its name and
 all that is pinned stay as they are; only the configuration names the new place.
 A place is a directory (SQLite) or a PostgreSQL URI.`,
-		Example: "  gatewayctl store migrate --from /var/lib/sluss/data --to /srv/sluss/data",
+		Example: "  gatewayctl store migrate --from /var/lib/sluss/data --to postgres://sluss@db.example/sluss",
 		Args:    operands(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if from == "" || to == "" {
@@ -207,15 +202,15 @@ A place is a directory (SQLite) or a PostgreSQL URI.`,
 
 func migrate(cmd *cobra.Command, from, to string) (copiedStore, error) {
 	ctx, c := cmd.Context(), copiedStore{To: place(to)}
-	if _, err := os.Stat(filepath.Join(from, sqlite.FileName)); err != nil && !strings.Contains(from, "://") {
+	if _, err := os.Stat(filepath.Join(from, sqlite.FileName)); err != nil && !database.Server(from) {
 		return c, err // opening would make a new one
 	}
-	src, err := openDatabase(ctx, from)
+	src, err := openPlace(ctx, from)
 	if err != nil {
 		return c, err
 	}
 	defer src.Close()
-	dst, err := openDatabase(ctx, to)
+	dst, err := openPlace(ctx, to)
 	if err != nil {
 		return c, err
 	}

@@ -26,10 +26,11 @@ func TestStoreScripts(t *testing.T) {
 }
 
 // fill is the script command "fill CONFIG N": as a gateway would, it appends so
-// many entries to the database.
+// many entries to the database. MONTH is then the month of their key.
 func fill(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
+	ts.Setenv("MONTH", time.Now().UTC().Format("2006-01"))
 	ts.Check(appendEntries(ts.MkAbs(args[0]), n))
 }
 

@@ -56,6 +56,10 @@ func holds(ctx context.Context, s store.Store, tip Tip) error {
 	return err
 }
 
+// Holds reports whether the stored log begins with the tree that tip names: nil,
+// [ErrRollback] when it is smaller, [ErrFork] when it is another.
+func Holds(ctx context.Context, s store.Store, tip Tip) error { return holds(ctx, s, tip) }
+
 func tilesOf(ctx context.Context, s store.Store) store.TileReader {
 	return func(want []store.Tile) ([]store.Tile, error) { return s.Tiles(ctx, want) }
 }

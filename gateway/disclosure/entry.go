@@ -48,12 +48,13 @@ type E1 struct {
 	Withheld    map[gateway.Field]gateway.Reason `json:"withheld,omitempty"`
 	Suppressed  []string                         `json:"suppressed_cells,omitempty"`
 	Obligations []gateway.Obligation             `json:"obligations,omitempty"`
-	Snapshot    *gateway.Digest                  `json:"snapshot,omitempty"` // the policy that decided, or was activated
-	Previous    *gateway.Digest                  `json:"previous,omitempty"` // what it replaces
-	Event       gateway.MessageID                `json:"event,omitempty"`    // "jti" of the signed event that reported this
-	Code        gateway.Code                     `json:"code,omitempty"`     // of a refusal, failure or incident
-	Count       int64                            `json:"count,omitempty"`    // refusals counted, rows purged
-	Follows     []uint64                         `json:"follows,omitempty"`  // indexes of the entries this one is about
+	Snapshot    *gateway.Digest                  `json:"snapshot,omitempty"`   // the policy that decided, or was activated
+	Previous    *gateway.Digest                  `json:"previous,omitempty"`   // what it replaces
+	Event       gateway.MessageID                `json:"event,omitempty"`      // "jti" of the signed event that reported this
+	Code        gateway.Code                     `json:"code,omitempty"`       // of a refusal, failure or incident
+	Count       int64                            `json:"count,omitempty"`      // refusals counted, rows purged
+	Follows     []uint64                         `json:"follows,omitempty"`    // indexes of the entries this one is about
+	Checkpoint  string                           `json:"checkpoint,omitempty"` // the last that is known of the log before a restore, as signed
 }
 
 // E2 is the part of an entry that only auditors of the owning agency see.

@@ -28,6 +28,7 @@ const (
 	Incident          Kind = "incident"          // what an operator or officer must see
 	RefusalsCounted   Kind = "refusals-counted"  // refusals over the rate limit, in one entry
 	Purged            Kind = "purged"            // content was deleted, keys destroyed
+	Restored          Kind = "restored"          // the database was, from a backup; first entry of the log under its new name
 )
 
 // need is a member of E1 that an entry must have.
@@ -54,9 +55,10 @@ var (
 	needNoData    = need{"outcome", func(e *E1) bool {
 		return e.Outcome != "" && !e.Outcome.Releases() && e.SDHash == nil && len(e.Allowed) == 0
 	}}
-	needEvent = need{"event", func(e *E1) bool { return e.Event != "" }}
-	needCount = need{"count", func(e *E1) bool { return e.Count > 0 }}
-	needLife  = need{"exp", func(e *E1) bool { return e.Issued > 0 && e.Expires > e.Issued }}
+	needEvent      = need{"event", func(e *E1) bool { return e.Event != "" }}
+	needCount      = need{"count", func(e *E1) bool { return e.Count > 0 }}
+	needCheckpoint = need{"checkpoint", func(e *E1) bool { return e.Checkpoint != "" }}
+	needLife       = need{"exp", func(e *E1) bool { return e.Issued > 0 && e.Expires > e.Issued }}
 )
 
 // needs says for each kind what an entry of it must say to the parties. An
@@ -80,6 +82,7 @@ var needs = map[Kind][]need{
 	Incident:         {needCode},
 	RefusalsCounted:  {needCode, needCount},
 	Purged:           {needCount},
+	Restored:         {needCheckpoint},
 }
 
 // complete reports what e lacks for its kind, as [ErrMalformed].

@@ -27,6 +27,9 @@ func (x *Exchange) entry(h handout, r ruling, kind disclosure.Kind) (disclosure.
 	for _, s := range r.expect() {
 		e2.States[s.Name] = s.Version
 	}
+	if r.known.Lapsed() {
+		e2.Detail = "nothing stated about the person since the database was restored"
+	}
 	if r.question.Reason != "" {
 		e2.Reason = &disclosure.Reason{Code: r.question.Reason, Length: r.question.ReasonLen}
 	}

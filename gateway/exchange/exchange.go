@@ -30,6 +30,7 @@ package exchange
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -78,6 +79,7 @@ type Store interface {
 	Entry(ctx context.Context, index uint64) (store.Entry, error)
 	Statements(ctx context.Context, state string) ([]store.Statement, error)
 	Document(ctx context.Context, name string) (store.Document, error)
+	Lease(ctx context.Context, name, holder string, now, until time.Time) (bool, error)
 	store.Searcher
 	store.Forgetter
 }
@@ -119,6 +121,7 @@ type Exchange struct {
 	regime   atomic.Pointer[Regime]
 	refusals refusals
 	recent   recent
+	holder   string // this gateway among those on the database
 }
 
 // New returns an Exchange that releases nothing until a directory and a policy
@@ -131,7 +134,7 @@ func New(cfg Config) (*Exchange, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Exchange{cfg: cfg, refusals: newRefusals()}, nil
+	return &Exchange{cfg: cfg, refusals: newRefusals(), holder: rand.Text()}, nil
 }
 
 // attempts is how often a decision is taken again because what it rested on

@@ -28,6 +28,9 @@ const slack = 24 * time.Hour
 // is made again, and never is a key gone without one. Errors concern one key each; the others
 // are looked at all the same.
 func (x *Exchange) Retain(ctx context.Context) error {
+	if mine, err := x.alone(ctx, "retention"); err != nil || !mine {
+		return err
+	}
 	names, err := x.cfg.AtRest.Keys()
 	if err != nil {
 		return err
@@ -39,7 +42,7 @@ func (x *Exchange) Retain(ctx context.Context) error {
 		}
 		due, err := x.due(ctx, name)
 		if err == nil && due {
-			err = x.destroy(ctx, name)
+			err = x.destroy(ctx, name, "")
 		}
 		errs = append(errs, err)
 	}
@@ -64,7 +67,8 @@ func (x *Exchange) due(ctx context.Context, name string) (bool, error) {
 	return n == 0, err
 }
 
-func (x *Exchange) destroy(ctx context.Context, name string) error {
+// destroy destroys a key after what lies under it and the entry of it.
+func (x *Exchange) destroy(ctx context.Context, name, how string) error {
 	agency, class, month := keyParts(name)
 	if agency == "gateway" {
 		agency = ""
@@ -79,7 +83,7 @@ func (x *Exchange) destroy(ctx context.Context, name string) error {
 		}
 	}
 	if !x.record(ctx, disclosure.E1{Kind: disclosure.Purged, Time: disclosure.At(x.cfg.Now()), Discloser: agency,
-		Code: "key-destroyed", Count: int64(max(n, 1))}, disclosure.E2{Retention: disclosure.Long, Detail: class + " of " + month}) {
+		Code: "key-destroyed", Count: int64(max(n, 1))}, disclosure.E2{Retention: disclosure.Long, Detail: class + " of " + month + how}) {
 		return unavailable(errors.New("purging not recorded"))
 	}
 	if err := x.cfg.AtRest.Destroy(name); err != nil {

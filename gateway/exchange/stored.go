@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluss/gateway"
+	"sluss/gateway/recovery"
 	"sluss/gateway/store"
 )
 
@@ -29,6 +30,12 @@ func StoredState(rest AtRest, db Store, register interface {
 	return func(ctx context.Context, s store.State) error {
 		if strings.HasPrefix(s.Name, stateTables) {
 			return x.storedTables(ctx, s)
+		}
+		if s.Name == recovery.StateName {
+			if !hmac.Equal(s.MAC, recovery.Sign(rest, s)) {
+				return fmt.Errorf("%w: %s", ErrState, s.Name)
+			}
+			return nil
 		}
 		if s.Name != DirectoryInForce && s.Name != PolicyInForce {
 			return register.Authentic(ctx, s)

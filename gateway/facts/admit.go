@@ -145,14 +145,22 @@ func (r *Register) load(ctx context.Context, row store.State, t *Tables, aliases
 	if err != nil {
 		return nil, nil, err
 	}
+	restored := r.cfg.Restored
 	for _, k := range kept {
 		what, err := r.decrypt(k, t)
 		if err != nil {
 			return nil, nil, err
 		}
+		for len(restored) > 0 && what.Admitted.After(restored[0]) {
+			l.lapse()
+			restored = restored[1:]
+		}
 		if err := l.apply(what); err != nil {
 			return nil, nil, fmt.Errorf("%w: reading a statement again: %w", ErrTampered, err)
 		}
+	}
+	if len(restored) > 0 {
+		l.lapse()
 	}
 	return l, digests, nil
 }

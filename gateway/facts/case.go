@@ -37,7 +37,7 @@ func (l *ledger) caseState(s *said, b *caseBody) error {
 		}
 	}
 	c.State, c.Parties, c.Previous = b.State, agencies(b.Parties), agencies(b.Previous)
-	c.Receiving, c.AcuteStay = gateway.AgencyID(b.Receiving), gateway.AgencyID(b.AcuteStay)
+	c.Receiving, c.AcuteStay, c.Lapsed = gateway.AgencyID(b.Receiving), gateway.AgencyID(b.AcuteStay), false
 	if opens {
 		c.Responsible = s.Issuer
 	}

@@ -55,7 +55,7 @@ func (r request) standing(c *Consent, p Person) Standing {
 		!r.capable(c, p),
 		c.From == 0 || c.To == 0 || r.today < c.From:
 		return None
-	case r.today > c.To:
+	case c.Lapsed, r.today > c.To:
 		return OutOfDate
 	}
 	return InForce

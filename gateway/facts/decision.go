@@ -90,7 +90,7 @@ func (r request) decisionStanding(d *Decision, need Need, p Person) Standing {
 		return None
 	}
 	ground := r.groundStanding(d, need, p)
-	if ground == InForce && r.today > d.To {
+	if ground == InForce && (d.Lapsed || r.today > d.To) {
 		return OutOfDate
 	}
 	return ground

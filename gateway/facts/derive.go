@@ -97,9 +97,9 @@ func providerFacts(f *Facts, q Question, p Provider, today Date) {
 
 func (r request) personFacts(f *Facts, p Person) {
 	q, age := r.q, r.tables.Limits.Age
-	f.OnRecord = p.Case.State != ""
+	f.OnRecord = p.Case.onRecord()
 	f.PersonalSecurity = p.PersonalSecurity != No
-	f.CaseOpen = p.Case.State == "open"
+	f.CaseOpen = p.Case.onRecord() && p.Case.State == "open"
 	f.PlaceHidden = p.PlaceHidden != No
 	f.Protected = p.protected() || q.Marking != "" && q.Marking != Unmarked
 	f.ElevatedThreat = p.ElevatedThreat != No

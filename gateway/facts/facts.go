@@ -25,6 +25,11 @@
 // is protected, of unknown age can consent to nothing, of unknown security
 // status is answered as one not on record.
 //
+// When the database was restored from a backup, nobody knows what was stated
+// after it was taken: a consent withdrawn, a marking, a threat. What was stated
+// before the restore therefore opens nothing any more until its stater states it
+// again, and still narrows (see lapse.go).
+//
 // The package judges no harm and weighs no interest: people do, and record a
 // decision (OSL 10:27 and others). Nor does it say which basis opens which
 // field; the provisions do (package policy).
@@ -84,6 +89,10 @@ type Config struct {
 	// Aliases returns who acts under which name, as of now; nil, or the answer
 	// nil, means that there are no aliases.
 	Aliases func() Aliases
+	// Restored are the moments at which the database was restored from a backup,
+	// the oldest first (package recovery). What was stated before the last of
+	// them narrows and opens nothing ([Register.Of]).
+	Restored []time.Time
 	// Remembered is for how many persons, providers and users the statements
 	// stay read in memory. Default 10,000.
 	Remembered int
@@ -130,6 +139,7 @@ type Known struct {
 	read     bool
 	glass    *Emergency
 	others   []gateway.Basis
+	lapsed   bool
 }
 
 // IsZero reports whether k was never answered.
@@ -150,6 +160,10 @@ func (k Known) Versions() []store.State { return k.versions }
 // Read reports that the user is known to have read about the person in this
 // very role, so that it need not be noted again.
 func (k Known) Read() bool { return k.read }
+
+// Lapsed reports that the database was restored and the person's case was not
+// stated since, so that the person is as one not on record.
+func (k Known) Lapsed() bool { return k.lapsed }
 
 // Emergency returns the break-glass request that is asked under, with what the
 // register knows of it, or nil.
@@ -183,7 +197,7 @@ func (r *Register) Of(ctx context.Context, q Question, now time.Time) (Known, er
 			return Known{}, err
 		}
 		if isNotes(names[i]) {
-			q.recall(what.notes)
+			q.recall(what.notes, r.restored())
 			read = read || q.read(what.notes)
 			continue
 		}
@@ -193,7 +207,7 @@ func (r *Register) Of(ctx context.Context, q Question, now time.Time) (Known, er
 	known := world.Person.Marking
 	looser := q.Marking != "" && markings[q.Marking] < markings[known]
 	return Known{input: &in, versions: rows, looser: looser, locates: world.Person.locatedBy(q.Discloser.Agency), read: read, glass: q.Emergency,
-		others: q.unclaimed(world.Person, tables, now)}, nil
+		lapsed: world.Person.Case.Lapsed, others: q.unclaimed(world.Person, tables, now)}, nil
 }
 
 // states names what a question rests on, the person first.

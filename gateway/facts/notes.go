@@ -125,12 +125,14 @@ func (r *Register) notes(ctx context.Context, row store.State) ([]Note, error) {
 	return out, nil
 }
 
-// recall fills in what notes say about the question.
-func (q *Question) recall(notes []Note) {
+// recall fills in what notes say about the question. Break-glass that was
+// requested or confirmed before the database was restored opens nothing.
+func (q *Question) recall(notes []Note, restored time.Time) {
 	for _, n := range notes {
 		switch e := q.Emergency; {
 		case n.Kind == NoteRead:
 			q.ReadElsewhere = q.ReadElsewhere || n.Role != q.Actor.Role
+		case !n.At.After(restored):
 		case e == nil || e.Request == "" || n.Request != e.Request || n.Subject != q.Subject || n.Agency != q.Actor.Agency:
 		case n.Kind == NoteEmergency && n.User == q.Actor.User && n.Role == q.Actor.Role:
 			e.RequestedAt, e.Chained = n.At, n.Chained

@@ -92,7 +92,13 @@ type Case struct {
 	// Waits is the municipality that opened the case by its own word, until
 	// another party has countersigned: the case gives it no relation.
 	Waits gateway.AgencyID
+	// Lapsed says that the database was restored and the responsible municipality
+	// has not stated the case since: the person is as one not on record.
+	Lapsed bool
 }
+
+// onRecord reports whether there is a case that counts.
+func (c Case) onRecord() bool { return c.State != "" && !c.Lapsed }
 
 // Claim is what a municipality rests its responsibility on.
 type Claim struct {
@@ -119,6 +125,7 @@ type Consent struct {
 	// the data of those in ConfirmedBy.
 	Waits       gateway.AgencyID
 	ConfirmedBy []gateway.AgencyID
+	Lapsed      bool // not stated since the database was restored
 }
 
 // Side is an agency named in a consent or a decision, if Roles is not nil only
@@ -145,6 +152,7 @@ type Decision struct {
 	Ground      int // numbered ground; 0 for none
 	GroundDated Date
 	Facts       map[string]any // bool, string or int64
+	Lapsed      bool           // not stated since the database was restored
 	Waits       bool           // opens the decider's agency's own access, and nobody else has confirmed it
 }
 

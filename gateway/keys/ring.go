@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -43,16 +45,26 @@ var (
 // Errors of Encrypt and Decrypt name no key, since that names an agency.
 //
 // A Ring may be used by several goroutines at once, and several processes may
-// share its directory. A process keeps keys it has used in memory; one that
-// did not itself call [Ring.Destroy] drops the key when it is restarted.
+// share its directory. A process keeps keys it has used in memory, and looks
+// once a second whether another has destroyed one that it uses.
 type Ring struct {
 	dir string
 	kek cipher.AEAD
 	mac macs
 
 	mu   sync.RWMutex
-	open map[string]cipher.AEAD // unwrapped keys by name
+	open map[string]*opened // unwrapped keys by name
 }
+
+// opened is a key in memory.
+type opened struct {
+	cipher.AEAD
+	looked atomic.Int64 // when it was last seen not to be destroyed
+}
+
+// lookEvery is how long a key is used without looking whether it was destroyed
+// by another process.
+const lookEvery = time.Second
 
 // OpenRing opens the ring in dir, or starts a new one if dir is empty. kek
 // must be 32 bytes; one that is not the ring's is [ErrKEK]. A ring that has
@@ -66,7 +78,7 @@ func OpenRing(dir string, kek []byte) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Ring{dir: dir, kek: wrap, open: map[string]cipher.AEAD{}}
+	r := &Ring{dir: dir, kek: wrap, open: map[string]*opened{}}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening ring: %w", err)
 	}
@@ -143,45 +155,72 @@ func (r *Ring) Destroy(key string) error {
 
 // Keys returns the names of the keys that exist and are not destroyed, sorted.
 func (r *Ring) Keys() ([]string, error) {
-	paths, err := filepath.Glob(filepath.Join(r.dir, "*", "*", "*"+keySuffix))
+	names, err := r.names(keySuffix)
+	return slices.DeleteFunc(names, func(s string) bool {
+		name, err := parseKeyName(s)
+		return err == nil && exists(r.mark(name))
+	}), err
+}
+
+// names lists the keys that have a file with a suffix.
+func (r *Ring) names(suffix string) ([]string, error) {
+	paths, err := filepath.Glob(filepath.Join(r.dir, "*", "*", "*"+suffix))
 	if err != nil {
 		return nil, err
 	}
 	var names []string
 	for _, path := range paths {
-		name, err := r.nameOf(path)
+		rel, err := filepath.Rel(r.dir, strings.TrimSuffix(path, suffix))
+		if err == nil {
+			_, err = parseKeyName(rel)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %s is not a key of a ring", ErrRing, path)
 		}
-		if !exists(r.mark(name)) {
-			names = append(names, name.String())
-		}
+		names = append(names, rel)
 	}
 	slices.Sort(names)
 	return names, nil
 }
 
+// Destroyed returns the names of the keys that were destroyed, sorted.
+func (r *Ring) Destroyed() ([]string, error) { return r.names(markSuffix) }
+
 // key returns the named key from memory, from the disk or, if create, new.
 func (r *Ring) key(name keyName, create bool) (cipher.AEAD, error) {
 	id := name.String()
 	r.mu.RLock()
-	aead, ok := r.open[id]
+	known, ok := r.open[id]
 	r.mu.RUnlock()
-	if ok {
-		return aead, nil
+	now := time.Now().UnixNano()
+	if ok && now-known.looked.Load() < int64(lookEvery) {
+		return known, nil
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if aead, ok := r.open[id]; ok {
-		return aead, nil
-	}
+	known, ok = r.open[id]
+	delete(r.open, id) // unless it is seen to be in use still
 	switch _, err := os.Lstat(r.mark(name)); {
 	case err == nil:
 		return nil, ErrDestroyed
 	case !errors.Is(err, fs.ErrNotExist):
 		return nil, nameless(err)
 	}
-	raw, err := r.unwrap(r.path(name), id)
+	if !ok {
+		aead, err := r.load(name, create)
+		if err != nil {
+			return nil, err
+		}
+		known = &opened{AEAD: aead}
+	}
+	known.looked.Store(now)
+	r.open[id] = known
+	return known, nil
+}
+
+// load reads a key that is not destroyed from the disk or, if create, makes it.
+func (r *Ring) load(name keyName, create bool) (cipher.AEAD, error) {
+	raw, err := r.unwrap(r.path(name), name.String())
 	if create && errors.Is(err, fs.ErrNotExist) {
 		raw, err = r.create(name)
 	}
@@ -191,11 +230,7 @@ func (r *Ring) key(name keyName, create bool) (cipher.AEAD, error) {
 	if err != nil {
 		return nil, nameless(err)
 	}
-	if aead, err = newGCM(raw); err != nil {
-		return nil, err
-	}
-	r.open[id] = aead
-	return aead, nil
+	return newGCM(raw)
 }
 
 // nameless is an error of a key's file without the path, which names the

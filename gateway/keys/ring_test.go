@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -189,6 +190,37 @@ func TestDestroy(t *testing.T) {
 	if err := r.Destroy("police"); !errors.Is(err, keys.ErrName) {
 		t.Errorf("no name: got %v, want %v", err, keys.ErrName)
 	}
+}
+
+// TestDestroyElsewhere: a key that another process has destroyed is used no more,
+// within a second, although this one has it in memory.
+func TestDestroyElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		here, there := openRing(t, dir), openRing(t, dir)
+		text, key, err := here.Encrypt("police", "message", november, secret, aad)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := there.Decrypt(key, text, aad); err != nil {
+			t.Fatal(err)
+		}
+		if err := here.Destroy(key); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		for range 2 {
+			if _, err := there.Decrypt(key, text, aad); !errors.Is(err, keys.ErrDestroyed) {
+				t.Errorf("Decrypt elsewhere = %v, want %v", err, keys.ErrDestroyed)
+			}
+			if _, _, err := there.Encrypt("police", "message", november, secret, aad); !errors.Is(err, keys.ErrDestroyed) {
+				t.Errorf("Encrypt elsewhere = %v, want %v", err, keys.ErrDestroyed)
+			}
+		}
+		if got, err := there.Destroyed(); err != nil || !cmp.Equal(got, []string{key}) {
+			t.Errorf("Destroyed = %v, %v, want %s", got, err, key)
+		}
+	})
 }
 
 func TestOpenRingRefuses(t *testing.T) {

@@ -67,15 +67,6 @@ func (r *Ring) file(n keyName, suffix string) string {
 	return filepath.Join(r.dir, string(n.agency), n.class, n.month+suffix)
 }
 
-// nameOf is the inverse of path.
-func (r *Ring) nameOf(path string) (keyName, error) {
-	rel, err := filepath.Rel(r.dir, strings.TrimSuffix(path, keySuffix))
-	if err != nil {
-		return keyName{}, err
-	}
-	return parseKeyName(rel)
-}
-
 // wrapNew makes a key, stores it wrapped and returns it once it is on the
 // disk. If another process was first, that one's key is returned.
 func (r *Ring) wrapNew(path, name string) ([]byte, error) {

@@ -90,6 +90,7 @@ type Relay struct {
 	bell   bell
 	claims claims
 	holder string // this gateway among those on the database
+	purged int64  // messages whose body is gone and of which there is no entry yet; Run's
 }
 
 // New returns a Relay that does nothing of its own until [Relay.Run].

@@ -39,6 +39,7 @@ type mailbox struct {
 	// failures is how often fail is returned; 0 is always.
 	failures int
 	purged   int
+	bodies   int // that the next purge finds
 	// elsewhere are the items that another gateway has claimed.
 	elsewhere map[int64]bool
 }
@@ -79,7 +80,9 @@ func (m *mailbox) Purge(context.Context, time.Time, []gateway.MessageType) (int,
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.purged++
-	return 0, nil
+	n := m.bodies
+	m.bodies = 0
+	return n, nil
 }
 
 func (m *mailbox) Append(_ context.Context, w store.Write) (disclosure.Committed, error) {
@@ -338,6 +341,32 @@ func TestSweep(t *testing.T) {
 		if err := <-done; !errors.Is(err, context.Canceled) {
 			t.Errorf("Run = %v", err)
 		}
+	})
+}
+
+// TestPurged: a sweep that has purged something says so once, however often it
+// takes, and one that has not says nothing.
+func TestPurged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, m, _ := newRelay(t)
+		m.items, m.bodies = nil, 3
+		m.fail, m.failures = errors.New("full"), 2
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- r.Run(ctx) }()
+		time.Sleep(150 * time.Second)
+		synctest.Wait()
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if len(m.writes) != 1 || m.purged != 3 {
+			t.Fatalf("%d writes after %d sweeps, want 1 after 3", len(m.writes), m.purged)
+		}
+		e1, err := disclosure.ParseE1(m.writes[0].Entries[0].E1)
+		if err != nil || e1.Kind != disclosure.Purged || e1.Count != 3 || e1.Discloser != "" {
+			t.Errorf("entry %+v, %v; want one of 3 bodies", e1, err)
+		}
+		stop()
+		<-done
 	})
 }
 

@@ -79,11 +79,22 @@ func (r *Relay) expiry(ctx context.Context, item store.Mail) (store.Write, error
 	return w, nil
 }
 
-// purge deletes bodies that no mailbox needs any more. Their entries stay.
+// purge deletes bodies that no mailbox needs any more, with an entry that says of
+// how many messages, if there were any. Their own entries stay. What could not be
+// recorded is recorded with the next.
 func (r *Relay) purge(ctx context.Context) error {
 	n, err := r.cfg.Store.Purge(ctx, r.cfg.Now(), r.cfg.Keep())
-	if err == nil && n > 0 {
-		r.cfg.Logger.InfoContext(ctx, "messages purged", "rows", n)
+	if r.purged += int64(n); r.purged == 0 {
+		return err
 	}
-	return err
+	entry, bad := disclosure.NewEntry(disclosure.E1{Kind: disclosure.Purged, Time: disclosure.At(r.cfg.Now()), Code: "bodies-purged",
+		Count: r.purged}, disclosure.E2{Retention: disclosure.Ordinary}, r.cfg.Sealer)
+	if bad == nil {
+		_, bad = r.cfg.Log.Append(ctx, store.Write{Entries: []store.Entry{entry}})
+	}
+	if bad == nil {
+		r.cfg.Logger.InfoContext(ctx, "messages purged", "count", r.purged)
+		r.purged = 0
+	}
+	return errors.Join(err, bad)
 }

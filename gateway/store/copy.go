@@ -22,8 +22,7 @@ var (
 )
 
 // Row is a row of any table as every backend keeps it: the values of its
-// columns (int64, string, []byte) in their order, the checksum last. The values
-// hold until the function that the row was given to returns.
+// columns (int64, string, []byte) in their order, the checksum last.
 type Row struct {
 	Table  string
 	Values []any

@@ -257,8 +257,8 @@ type Store interface {
 	Expired(ctx context.Context, now time.Time, limit int) ([]Mail, error)
 
 	// Purge deletes replay identifiers past their time and the bodies of
-	// messages that are acknowledged everywhere or expired; it reports how
-	// many rows went. keep lists types kept to their expiry.
+	// messages that are acknowledged everywhere or expired; it reports of how
+	// many messages the body went. keep lists types kept to their expiry.
 	Purge(ctx context.Context, now time.Time, keep []gateway.MessageType) (int, error)
 
 	// Lease reports whether holder is the one gateway that does what name says

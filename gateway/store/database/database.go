@@ -24,6 +24,8 @@ type Database interface {
 	store.Scanner
 	store.Searcher
 	store.Forgetter
+	store.Exporter
+	store.Importer
 
 	// Room returns nil, or [store.ErrFull] while the disk is full.
 	Room() error

@@ -51,14 +51,12 @@ const over = `m.key <> '' AND (m.expires <= $1 OR m.type <> ALL($2)
 // that are acknowledged everywhere, unless of a type in keep, or expired; rows
 // of messages and mail 30 days after they expired.
 func (s *Store) Purge(ctx context.Context, now time.Time, keep []gateway.MessageType) (int, error) {
-	total := 0
 	for _, p := range purges {
-		n, err := s.purgeRows(ctx, p.find, p.remove, batch.Millis(now.Add(-p.linger)))
-		if total += n; err != nil {
-			return total, err
+		if err := s.purgeRows(ctx, p.find, p.remove, batch.Millis(now.Add(-p.linger))); err != nil {
+			return 0, err
 		}
 	}
-	for {
+	for total := 0; ; {
 		n, err := s.purgeBodies(ctx, batch.Millis(now), texts(keep))
 		if total += n; err != nil || n == 0 {
 			return total, err
@@ -88,11 +86,11 @@ var keyTable = batch.Table[string]{Name: "keys", Scan: func(row batch.Scanner) (
 	return key, err
 }}
 
-func (s *Store) purgeRows(ctx context.Context, find, remove string, before int64) (total int, err error) {
+func (s *Store) purgeRows(ctx context.Context, find, remove string, before int64) error {
 	for {
 		keys, err := list(ctx, s, keyTable, find, anew, before, pageful)
 		if err != nil || len(keys) == 0 {
-			return total, err
+			return err
 		}
 		gone := int64(0)
 		err = s.locked(ctx, func(ctx context.Context, conn *pgx.Conn) error {
@@ -101,9 +99,8 @@ func (s *Store) purgeRows(ctx context.Context, find, remove string, before int64
 			return plain("purging", err)
 		})
 		if err != nil || gone == 0 {
-			return total, err
+			return err
 		}
-		total += int(gone)
 	}
 }
 

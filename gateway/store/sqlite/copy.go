@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"sluss/gateway/store"
@@ -120,12 +119,7 @@ func (in *importing) put(ctx context.Context, r store.Row) error {
 		}
 	}
 	in.l = l
-	for _, v := range r.Values {
-		if b, ok := v.([]byte); ok {
-			v = slices.Clone(b)
-		}
-		in.args = append(in.args, v)
-	}
+	in.args = append(in.args, r.Values...)
 	return nil
 }
 

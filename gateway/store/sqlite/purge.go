@@ -29,11 +29,10 @@ func (s *Store) Purge(ctx context.Context, now time.Time, keep []gateway.Message
 	if err != nil {
 		return 0, err
 	}
-	total := 0
-	for {
-		n, err := s.purgePage(ctx, now, kept)
-		total += n
-		if err != nil || n == 0 {
+	for total := 0; ; {
+		bodies, rows, err := s.purgePage(ctx, now, kept)
+		total += bodies
+		if err != nil || bodies+rows == 0 {
 			return total, err
 		}
 	}
@@ -50,18 +49,19 @@ var purges = []struct {
 		"(SELECT 1 FROM mail WHERE mail.message <> '' AND mail.message = message.id AND mail.issuer = message.issuer) LIMIT ?)", linger},
 }
 
-func (s *Store) purgePage(ctx context.Context, now time.Time, keep string) (int, error) {
+// purgePage reports of how many messages it has emptied the body, and how many
+// rows it has deleted.
+func (s *Store) purgePage(ctx context.Context, now time.Time, keep string) (bodies, rows int, err error) {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	ctx = context.WithoutCancel(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped != nil {
-		return 0, s.stopped
+		return 0, 0, s.stopped
 	}
-	gone := 0
-	err := s.transact(ctx, func() (bool, error) {
+	err = s.transact(ctx, func() (bool, error) {
 		for _, p := range purges {
 			st, err := s.stmt(ctx, p.query)
 			if err != nil {
@@ -75,17 +75,16 @@ func (s *Store) purgePage(ctx context.Context, now time.Time, keep string) (int,
 			if err != nil {
 				return false, err
 			}
-			gone += int(n)
+			rows += int(n)
 		}
-		n, err := s.purgeBodies(ctx, now, keep)
-		gone += n
-		return gone > 0, err
+		bodies, err = s.purgeBodies(ctx, now, keep)
+		return bodies+rows > 0, err
 	})
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	s.forgetCounts()
-	return gone, nil
+	return bodies, rows, nil
 }
 
 // purgeBodies empties a page of messages that nobody will be given any more.
