@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"sluss/gateway/store/batch"
+	"sluss/gateway/store/sqlite"
 )
 
 // table is a table of the schema, as somebody sees it who edits the database.
@@ -76,6 +78,16 @@ func (t table) sealed(r row) row {
 type editor struct {
 	db     *sql.DB
 	dollar bool // PostgreSQL: $1 and not ?
+}
+
+// editing opens the database to edit it.
+func (r *faultRun) editing() (*editor, error) {
+	if r.pg != nil {
+		db, err := r.pg.primary.SQL()
+		return &editor{db, true}, err
+	}
+	db, err := sql.Open("sqlite", filepath.Join(r.w.data(), sqlite.FileName))
+	return &editor{db, false}, err
 }
 
 func (e *editor) exec(ctx context.Context, query string, args ...any) error {

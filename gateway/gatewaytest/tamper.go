@@ -2,20 +2,18 @@ package gatewaytest
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"sluss/gateway/disclosure"
-	"sluss/gateway/store/sqlite"
+	"sluss/gateway/store/database"
 )
 
 // tamperFaults are what somebody does who can write the database.
-func tamperFaults() []Fault {
-	return []Fault{{Name: "tamper", Count: 2, whole: tamper,
+func tamperFaults() []FaultCase {
+	return []FaultCase{{Name: "tamper", Count: 2, whole: tamper,
 		Words: "one row of one table is altered, deleted or inserted, with the checksum that belongs to it: each table, each column, rows of each sort; log fsck finds it"}}
 }
 
@@ -29,10 +27,10 @@ func tamper(ctx context.Context, r *faultRun) error {
 	if err := r.everything(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(r.w.Stop(), r.check(ctx, r.w.data())); err != nil || !r.sound() {
+	if err := errors.Join(r.w.Stop(), r.check(ctx, r.place())); err != nil || !r.sound() {
 		return err
 	}
-	db, err := sqlite.View(ctx, r.w.data())
+	db, err := database.View(ctx, r.place())
 	if err != nil {
 		return err
 	}
@@ -41,12 +39,11 @@ func tamper(ctx context.Context, r *faultRun) error {
 	if err != nil {
 		return err
 	}
-	raw, err := sql.Open("sqlite", filepath.Join(r.w.data(), sqlite.FileName))
+	e, err := r.editing()
 	if err != nil {
 		return err
 	}
-	defer raw.Close()
-	e := &editor{db: raw}
+	defer e.db.Close()
 	seen := map[string]bool{}
 	for _, t := range schema() {
 		if err := r.tamperWith(ctx, t, e, db, o, seen); err != nil {
@@ -58,7 +55,7 @@ func tamper(ctx context.Context, r *faultRun) error {
 			r.books.find("%s is said to be unseen, and was found each time", what)
 		}
 	}
-	return r.check(ctx, r.w.data())
+	return r.check(ctx, r.place())
 }
 
 // tamperWith edits rows of each sort that a table has.
