@@ -17,6 +17,7 @@ import (
 	"sluss/gateway/exchange"
 	"sluss/gateway/facts"
 	"sluss/gateway/keys"
+	"sluss/gateway/relay"
 	"sluss/gateway/store"
 	"sluss/gateway/store/database"
 	"sluss/gateway/store/sqlite"
@@ -131,6 +132,7 @@ func (w *World) checking(db database.Database) (o disclosure.FsckOptions, err er
 		return o, err
 	}
 	o.Opener, o.Token, o.State = ring, exchange.StoredToken(ring), exchange.StoredState(ring, db, register)
+	o.Notice = relay.StoredNotice(ring)
 	return o, nil
 }
 

@@ -139,7 +139,7 @@ func (e *editor) rows(ctx context.Context, t table) ([]row, error) {
 		}
 		r := row{}
 		for i, c := range t.columns {
-			if vals[i] == nil { // an empty blob: nothing is NULL
+			if b, ok := vals[i].([]byte); vals[i] == nil || ok && b == nil { // an empty blob: nothing is NULL
 				vals[i] = []byte{}
 			}
 			r[c] = vals[i]

@@ -281,7 +281,7 @@ func strikeServerSync(ctx context.Context, r *faultRun) error {
 
 func strikeServerReadOnly(ctx context.Context, r *faultRun) error {
 	set := func(to string) error {
-		return errors.Join(r.pg.primary.Exec(ctx, "ALTER DATABASE sluss SET default_transaction_read_only = "+to),
+		return errors.Join(r.pg.primary.Exec(ctx, "ALTER ROLE "+pgtest.Role+" SET default_transaction_read_only = "+to),
 			r.pg.primary.Exec(ctx, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '"+pgtest.Role+"'"))
 	}
 	return errors.Join(set("on"), sleep(ctx, r.up(time.Second)), set("off"))
