@@ -24,6 +24,7 @@ import (
 	"sluss/gateway/exchange"
 	"sluss/gateway/facts"
 	"sluss/gateway/keys"
+	"sluss/gateway/relay"
 	"sluss/gateway/store/database"
 )
 
@@ -313,5 +314,6 @@ func withKeys(o *disclosure.FsckOptions, db database.Database, kek, dir string) 
 		return err
 	}
 	o.Opener, o.Token, o.State = ring, exchange.StoredToken(ring), exchange.StoredState(ring, db, register)
+	o.Notice = relay.StoredNotice(ring)
 	return nil
 }

@@ -38,7 +38,7 @@ func submission(t testing.TB, at time.Time) store.Write {
 		},
 		Mail: []store.Mail{{
 			Agency: "municipality:0180", Role: "municipality.social_worker", Issuer: "police", Message: id,
-			Expires: at.Add(time.Hour), State: store.Waiting,
+			Expires: at.Truncate(time.Second).Add(time.Hour), State: store.Waiting,
 		}},
 	}
 }

@@ -25,9 +25,12 @@ type FsckOptions struct {
 	Policy Policy
 	// Opener decrypts second parts, which are then compared with their leaves.
 	Opener Opener
-	// Token decrypts a message and returns the digest of the token; it is not
-	// called for one whose body was purged.
-	Token func(store.Message) (gateway.Digest, error)
+	// Token decrypts a message and returns the digest of the token and the
+	// functions that it is addressed to, if it is; it is not called for one whose
+	// body was purged.
+	Token func(store.Message) (gateway.Digest, []gateway.Role, error)
+	// Notice verifies that a gateway put a notice where it lies.
+	Notice func(store.Mail) error
 	// State verifies a state row: its MAC, and its digest over its statements.
 	State func(context.Context, store.State) error
 	// Now is the time of the check, which says what retention may have taken.
@@ -54,15 +57,22 @@ func Fsck(ctx context.Context, s Checkable, o FsckOptions) ([]string, error) {
 	if o.Now.IsZero() {
 		o.Now = time.Now()
 	}
+	// What the log says of rows holds for the entries that were there before the
+	// rows were read, on a store in use.
+	head, err := s.Head(ctx)
+	if err != nil {
+		return nil, err
+	}
 	found, err := s.Check(ctx)
 	if err != nil {
 		return nil, err
 	}
-	f := &fsck{ctx: ctx, s: s, o: o, found: found, reported: map[string]Kind{}, said: map[string]Kind{},
-		kept: map[gateway.Digest]bool{}}
+	f := &fsck{ctx: ctx, s: s, o: o, found: found, since: head.Size, kept: map[gateway.Digest]bool{}, stated: map[string]int64{},
+		rows: map[uint64]bool{}, content: map[gateway.MessageID]bool{}, addressed: map[placement]bool{}, versions: map[string]int64{}, reported: map[string]Kind{}, said: map[string]Kind{},
+		expired: map[gateway.MessageID]bool{}, ended: map[gateway.MessageID]bool{}}
 	// The log comes last: on a store in use, it then has at least the entries
 	// that the rows read before rest on.
-	for _, step := range []func() error{f.anchor, f.messages, f.statements, f.mail, f.states, f.log, f.reports} {
+	for _, step := range []func() error{f.anchor, f.published, f.messages, f.statements, f.mail, f.states, f.log, f.reports} {
 		if err := step(); err != nil {
 			return f.found, fmt.Errorf("checking store: %w", err)
 		}
@@ -76,14 +86,39 @@ type fsck struct {
 	o     FsckOptions
 	found []string
 
-	latest   time.Time
-	active   *gateway.Digest // snapshot
-	unknown  bool            // which one is active: retention has taken its entry
-	reported map[string]Kind // delivery → what the mailbox says the recipient reported
-	said     map[string]Kind // delivery → what an entry says of it
-	kept     map[gateway.Digest]bool
-	since    uint64 // entries from here on may have come after kept was read
+	since  uint64 // entries from here on may have come after the rows were read
+	latest time.Time
+	batch  uint64 // where the batch of the entry before ends
+
+	// What the rows say, for the log to be compared with.
+	rows      map[uint64]bool            // entries that a message names
+	kept      map[gateway.Digest]bool    // statements
+	stated    map[string]int64           // state → number of its statements
+	content   map[gateway.MessageID]bool // messages whose content was opened
+	addressed map[placement]bool           // mailboxes that messages are for → whether they are there
+	reported  map[string]Kind            // delivery → what the mailbox says the recipient reported
+	expired   map[gateway.MessageID]bool // messages that a mailbox says have ended before their time
+
+	// What the log says.
+	active      *gateway.Digest // snapshot
+	unknown     bool            // which one is active: retention has taken its entry
+	activations [2]int64        // of the policy: before since, and in all
+	directories [2]int64        // changes of the directory, the same
+	said        map[string]Kind // delivery → what an entry says of it
+	ended       map[gateway.MessageID]bool
+
+	versions map[string]int64 // of the states
 }
+
+// placement is a mailbox that a message is for.
+type placement struct {
+	message gateway.MessageID
+	issuer  gateway.AgencyID
+	role    gateway.Role
+}
+
+// linger is how long rows stay at least after their message has expired.
+const linger = 30 * 24 * time.Hour
 
 func (f *fsck) find(format string, args ...any) {
 	if len(f.found) < maxFindings {
@@ -103,6 +138,27 @@ func (f *fsck) anchor() error {
 	switch {
 	case errors.Is(err, ErrProof), errors.Is(err, ErrRollback), errors.Is(err, ErrFork), errors.Is(err, store.ErrNotFound):
 		f.find("log: %v", err)
+		return nil
+	}
+	return err
+}
+
+// published compares what is stored as published with the log.
+func (f *fsck) published() error {
+	note, err := f.s.Published(f.ctx)
+	if errors.Is(err, store.ErrNotFound) || err == nil && f.o.Policy.Log == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	tip, err := OpenCheckpoint(note, f.o.Policy)
+	if err == nil {
+		err = holds(f.ctx, f.s, tip)
+	}
+	switch {
+	case errors.Is(err, ErrProof), errors.Is(err, ErrRollback), errors.Is(err, ErrFork), errors.Is(err, store.ErrNotFound):
+		f.find("published: %v", err)
 		return nil
 	}
 	return err
@@ -151,6 +207,11 @@ func (f *fsck) tile(t store.Tile, width int) ([]byte, error) {
 
 // entry compares one entry with its leaf and its columns.
 func (f *fsck) entry(index uint64, e store.Entry) {
+	if index < f.batch && e.Batch != f.batch {
+		f.find("entry %d: not of the batch that it is in", index)
+	}
+	f.batch = e.Batch
+	f.count(index, Kind(e.Kind))
 	if len(e.E1) == 0 && len(e.E2) == 0 && e.Key == "" {
 		if e.Time.After(f.o.Now.Add(-shortest)) {
 			f.find("entry %d: content is gone before its time", index)
@@ -185,12 +246,29 @@ func (f *fsck) entry(index uint64, e store.Entry) {
 	f.follow(index, e1)
 }
 
+// count counts what brings each version of directory and policy.
+func (f *fsck) count(index uint64, k Kind) {
+	for kind, n := range map[Kind]*[2]int64{PolicyActivated: &f.activations, DirectoryChanged: &f.directories} {
+		if k == kind {
+			n[1]++
+			if index < f.since {
+				n[0]++
+			}
+		}
+	}
+}
+
 // follow keeps what later entries and rows depend on.
 func (f *fsck) follow(index uint64, e1 E1) {
 	if e1.Kept != nil && index < f.since && !f.kept[*e1.Kept] {
 		f.find("entry %d: the statement that was kept with it is gone", index)
 	}
+	if e1.Digest != nil && e1.Expires > 0 && index < f.since && !f.rows[index] && time.Unix(e1.Expires, 0).Add(linger).After(f.o.Now) {
+		f.find("entry %d: what was taken in with it is gone before its time", index)
+	}
 	switch e1.Kind {
+	case Expired, Withheld:
+		f.ended[e1.Message] = true
 	case PolicyActivated:
 		f.active, f.unknown = e1.Snapshot, false
 	case Release:
@@ -204,8 +282,24 @@ func (f *fsck) follow(index uint64, e1 E1) {
 	}
 }
 
-// reports compares what mailboxes and log say that recipients reported.
+// reports compares what rows and log say of deliveries, of ends, and of what is
+// in force.
 func (f *fsck) reports() error {
+	for id := range f.expired {
+		if !f.ended[id] {
+			f.find("mail: message %s has ended before its time, but no entry says so", id)
+		}
+	}
+	for _, s := range []struct {
+		name string
+		n    [2]int64
+		each bool // version has one entry
+	}{{"policy", f.activations, true}, {"directory", f.directories, false}} {
+		v, ok := f.versions[s.name]
+		if ok && (v > s.n[1] || s.each && v < s.n[0]) || s.n[0] > 0 && v == 0 {
+			f.find("state: the version of the %s is not that of the log", s.name)
+		}
+	}
 	for d, k := range f.reported {
 		if f.said[d] != k {
 			f.find("mail: a delivery is %s, but no entry says so", k)
@@ -230,6 +324,7 @@ func (f *fsck) of(index uint64) (E1, bool, error) {
 
 func (f *fsck) messages() error {
 	return f.s.ScanMessages(f.ctx, func(m store.Message, entry uint64) error {
+		f.rows[entry] = true
 		e1, ok, err := f.of(entry)
 		if err != nil || !ok {
 			return err
@@ -248,8 +343,13 @@ func (f *fsck) messages() error {
 			f.find("message %s: times are not those of entry %d", m.ID, entry)
 		}
 		if f.o.Token != nil && m.Key != "" {
-			if d, err := f.o.Token(m); err != nil || d != m.Digest {
+			d, roles, err := f.o.Token(m)
+			if err != nil || d != m.Digest {
 				f.find("message %s: body does not open or is not what was sent", m.ID)
+			}
+			f.content[m.ID] = len(roles) > 0
+			for _, role := range roles {
+				f.addressed[placement{m.ID, m.Issuer, role}] = false
 			}
 		}
 		return nil
@@ -257,13 +357,9 @@ func (f *fsck) messages() error {
 }
 
 func (f *fsck) statements() error {
-	head, err := f.s.Head(f.ctx)
-	if err != nil {
-		return err
-	}
-	f.since = head.Size
 	return f.s.ScanStatements(f.ctx, func(st store.Statement) error {
 		f.kept[st.Digest] = true
+		f.stated[st.State]++
 		e1, ok, err := f.of(st.Entry)
 		if err != nil || !ok {
 			return err
@@ -280,8 +376,31 @@ func (f *fsck) statements() error {
 }
 
 func (f *fsck) mail() error {
-	return f.s.ScanMail(f.ctx, func(m store.Mail) error {
-		if m.Message == "" || m.Delivery == "" {
+	given, err := f.s.LastMail(f.ctx)
+	if err != nil {
+		return err
+	}
+	n := &numbers{f: f}
+	err = f.s.ScanMail(f.ctx, func(m store.Mail) error {
+		if err := n.next(m); err != nil {
+			return err
+		}
+		if m.Message == "" {
+			if f.o.Notice != nil && f.o.Notice(m) != nil {
+				f.find("mail %d: the notice was not put there by a gateway", m.Seq)
+			}
+			return nil
+		}
+		to := placement{m.Message, m.Issuer, m.Role}
+		if _, known := f.addressed[to]; known {
+			f.addressed[to] = true
+		} else if f.opened(m) {
+			f.find("mail %d: in a mailbox that the message is not for", m.Seq)
+		}
+		if m.State == store.Expired && m.Expires.After(f.o.Now) {
+			f.expired[m.Message] = true
+		}
+		if m.Delivery == "" {
 			return nil
 		}
 		e1, ok, err := f.of(m.Entry)
@@ -300,12 +419,22 @@ func (f *fsck) mail() error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for to, there := range f.addressed {
+		if !there {
+			f.find("message %s: not in a mailbox that it is for", to.message)
+		}
+	}
+	return n.end(given)
 }
 
+// opened reports whether the content of an item's message was opened, so that it
+// is known whom it is for.
+func (f *fsck) opened(m store.Mail) bool { return f.content[m.Message] }
+
 func (f *fsck) states() error {
-	if f.o.State == nil {
-		return nil
-	}
 	var all []store.State
 	err := f.s.ScanStates(f.ctx, func(st store.State) error {
 		all = append(all, st)
@@ -315,7 +444,11 @@ func (f *fsck) states() error {
 		return err
 	}
 	for i, st := range all {
-		if err := f.o.State(f.ctx, st); err != nil {
+		f.versions[st.Name] = st.Version
+		if f.stated[st.Name] > st.Version {
+			f.find("state %d: more statements than its version has", i)
+		}
+		if f.o.State != nil && f.o.State(f.ctx, st) != nil {
 			f.find("state %d: does not verify", i)
 		}
 	}

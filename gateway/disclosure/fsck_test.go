@@ -38,9 +38,10 @@ func story(t testing.TB, s store.Store, l running) {
 			t.Fatal(err)
 		}
 	}
-	must(store.Write{Entries: []store.Entry{entry(t, disclosure.E1{
-		Kind: disclosure.PolicyActivated, Snapshot: digest("snapshot"),
-	}, disclosure.E2{})}})
+	must(store.Write{Set: []store.State{{Name: "policy", Version: 1, Digest: *digest("active"), MAC: []byte("mac")}},
+		Entries: []store.Entry{entry(t, disclosure.E1{
+			Kind: disclosure.PolicyActivated, Snapshot: digest("snapshot"),
+		}, disclosure.E2{})}})
 	stated := newID()
 	must(store.Write{
 		Replay: "once", ReplayUntil: time.Now().Add(time.Hour),
@@ -99,9 +100,12 @@ func fsck(t *testing.T, dir string) []string {
 	}
 	found, err := disclosure.Fsck(t.Context(), s, disclosure.FsckOptions{
 		Anchor: anchor, Policy: policy(t), Opener: plain{},
-		Token: func(m store.Message) (gateway.Digest, error) { return gateway.DigestOf(m.Body), nil },
+		Token: func(m store.Message) (gateway.Digest, []gateway.Role, error) {
+			return gateway.DigestOf(m.Body), []gateway.Role{"municipality.social_worker"}, nil
+		},
 		State: func(_ context.Context, st store.State) error {
-			if st.Digest != *digest("state") || string(st.MAC) != "mac" || st.Name != "person:"+string(ref) || st.Version != 1 {
+			want := map[string]gateway.Digest{"person:" + string(ref): *digest("state"), "policy": *digest("active")}[st.Name]
+			if st.Digest != want || string(st.MAC) != "mac" || st.Version != 1 {
 				return errors.New("not the state that was set")
 			}
 			return nil
@@ -142,7 +146,7 @@ func TestFsck(t *testing.T) {
 		table, where, vouched string
 		other                 string // columns that only the checksum watches
 	}{
-		{"head", "id = 0", "size root time", "mail_seq"},
+		{"head", "id = 0", "size root time mail_seq", ""},
 		{"tile", "id = 0", "id hashes", ""},
 		{"entry", "idx = (SELECT max(idx) FROM entry)", "idx leaf e1 e2 kind time batch discloser recipient subject", "key case_ref"},
 		{"replay", "1", "", "id until"},
@@ -279,9 +283,15 @@ func TestForgetPolicy(t *testing.T) {
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	l := run(t, disclosure.Config{Store: s, Anchor: filepath.Join(dir, "anchor")})
+	active := int64(0)
 	add := func(e disclosure.E1, r disclosure.Retention) {
 		t.Helper()
-		if _, err := l.Append(t.Context(), store.Write{Entries: []store.Entry{entry(t, e, disclosure.E2{Retention: r})}}); err != nil {
+		w := store.Write{Entries: []store.Entry{entry(t, e, disclosure.E2{Retention: r})}}
+		if e.Kind == disclosure.PolicyActivated {
+			active++
+			w.Set = []store.State{{Name: "policy", Version: active}}
+		}
+		if _, err := l.Append(t.Context(), w); err != nil {
 			t.Fatal(err)
 		}
 	}

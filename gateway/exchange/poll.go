@@ -131,6 +131,9 @@ func (x *Exchange) deliverAll(ctx context.Context, p authn.Peer, items []store.M
 	g.SetLimit(abreast)
 	for i, item := range items {
 		if item.Message == "" {
+			if errs[i] = x.cfg.Mail.Genuine(item); errs[i] != nil {
+				continue
+			}
 			answer.Sets[item.NoticeID] = string(item.Notice)
 			continue
 		}
@@ -233,7 +236,7 @@ func (x *Exchange) answered(ctx context.Context, c envelope.Claims, role gateway
 	if err != nil {
 		return nil, err
 	}
-	raw, err := x.cfg.AtRest.Decrypt(row.Key, row.Body, aad(row.Issuer, row.ID))
+	raw, err := x.cfg.AtRest.Decrypt(row.Key, row.Body, aad(row))
 	if err != nil {
 		return nil, fmt.Errorf("opening a stored request: %w", err)
 	}

@@ -82,7 +82,7 @@ func TestRetention(t *testing.T) {
 		t.Fatal(err)
 	}
 	entry := must(t, first(copied.Entry(t.Context(), index)), nil)
-	if d, err := exchange.StoredToken(m.ring())(body); err != nil || d != body.Digest {
+	if d, _, err := exchange.StoredToken(m.ring())(body); err != nil || d != body.Digest {
 		t.Fatalf("the copy does not open before: %v", err)
 	}
 
@@ -94,12 +94,12 @@ func TestRetention(t *testing.T) {
 	m.retain()
 	if row, _, err := db.Message(t.Context(), police, kept.ID); err != nil || len(row.Body) == 0 {
 		t.Errorf("a message that waits is gone: %v", err)
-	} else if _, err := exchange.StoredToken(m.ring())(row); err != nil {
+	} else if _, _, err := exchange.StoredToken(m.ring())(row); err != nil {
 		t.Errorf("a message that waits does not open: %v", err)
 	}
 	m.pass(40 * 24 * time.Hour)
 	m.retain()
-	if _, err := exchange.StoredToken(m.ring())(body); !errors.Is(err, keys.ErrDestroyed) {
+	if _, _, err := exchange.StoredToken(m.ring())(body); !errors.Is(err, keys.ErrDestroyed) {
 		t.Errorf("a message in an old copy: %v, want ErrDestroyed", err)
 	}
 	if _, _, err := disclosure.Open(entry, m.ring()); err != nil {

@@ -7,16 +7,25 @@ import (
 	"strings"
 
 	"sluss/gateway"
+	"sluss/gateway/envelope"
 	"sluss/gateway/recovery"
 	"sluss/gateway/store"
 )
 
 // StoredToken returns what a check of the database needs to open a stored
-// message: the digest of the token in it.
-func StoredToken(rest AtRest) func(store.Message) (gateway.Digest, error) {
-	return func(m store.Message) (gateway.Digest, error) {
-		raw, err := rest.Decrypt(m.Key, m.Body, aad(m.Issuer, m.ID))
-		return gateway.DigestOf(raw), err
+// message: the digest of the token in it, and the functions it is addressed to,
+// of which a request has none.
+func StoredToken(rest AtRest) func(store.Message) (gateway.Digest, []gateway.Role, error) {
+	return func(m store.Message) (gateway.Digest, []gateway.Role, error) {
+		raw, err := rest.Decrypt(m.Key, m.Body, aad(m))
+		if err != nil {
+			return gateway.Digest{}, nil, err
+		}
+		msg, err := envelope.Reopen(raw, m.Digest)
+		if err != nil { // an access request, or another token than was sent
+			return gateway.DigestOf(raw), nil, nil
+		}
+		return gateway.DigestOf(raw), msg.Claims().ToRoles, nil
 	}
 }
 

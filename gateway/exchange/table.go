@@ -118,7 +118,7 @@ func (x *Exchange) tablesOf(ctx context.Context, period string, state *store.Sta
 		return nil, err
 	}
 	for i, row := range rows {
-		if rows[i].Body, err = x.cfg.AtRest.Decrypt(row.Key, row.Body, tableAAD(row.Issuer, row.ID)); err != nil {
+		if rows[i].Body, err = x.cfg.AtRest.Decrypt(row.Key, row.Body, tableAAD(row)); err != nil {
 			return nil, fmt.Errorf("opening a released table: %w", err)
 		}
 		if gateway.DigestOf(rows[i].Body) != row.Digest {
@@ -150,8 +150,9 @@ func tablesDigest(rows []store.Statement) gateway.Digest {
 	return gateway.DigestOf(b)
 }
 
-func tableAAD(iss gateway.AgencyID, id gateway.MessageID) []byte {
-	return []byte("released table\x00" + string(iss) + "\x00" + string(id))
+// tableAAD binds a kept table to its row.
+func tableAAD(row store.Statement) []byte {
+	return fmt.Appendf(nil, "released table\x00%s\x00%s\x00%s\x00%s\x00%s\x00%d", row.State, row.Issuer, row.ID, row.Type, row.Fact, row.Seq)
 }
 
 // keepTable keeps a table that is about to be released for the first time, as it
@@ -175,7 +176,7 @@ func (x *Exchange) keepTable(ctx context.Context, w *store.Write, e1 *disclosure
 	claims := h.msg.Claims()
 	row := store.Statement{State: t.state.Name, Issuer: claims.Issuer, ID: claims.ID, Type: claims.Type, Fact: "table",
 		Seq: t.state.Version + 1, Digest: gateway.DigestOf(plain)}
-	if row.Body, row.Key, err = x.cfg.AtRest.Encrypt(claims.Issuer, "tables", r.now, plain, tableAAD(row.Issuer, row.ID)); err != nil {
+	if row.Body, row.Key, err = x.cfg.AtRest.Encrypt(claims.Issuer, "tables", r.now, plain, tableAAD(row)); err != nil {
 		return err
 	}
 	rows, err := x.cfg.Store.Statements(ctx, t.state.Name)

@@ -129,9 +129,9 @@ func (r *Register) encrypt(s *said) (store.Statement, error) {
 	return row, nil
 }
 
-// additional binds a ciphertext to its row.
+// additional binds a ciphertext to its row: to every column that says what it is.
 func additional(row store.Statement) []byte {
-	return []byte("sluss fact\n" + row.State + "\n" + string(row.ID))
+	return fmt.Appendf(nil, "sluss fact\n%s\n%s\n%s\n%s\n%s\n%d", row.State, row.Issuer, row.ID, row.Type, row.Fact, row.Seq)
 }
 
 // load checks that this gateway wrote a row, reads its statements again, each

@@ -17,6 +17,7 @@ import (
 	"sluss/gateway/exchange"
 	"sluss/gateway/facts"
 	"sluss/gateway/keys"
+	"sluss/gateway/relay"
 	"sluss/gateway/store"
 	"sluss/gateway/store/database"
 	"sluss/gateway/store/sqlite"
@@ -37,12 +38,21 @@ func (v *verdict) find(n *int, format string, args ...any) {
 	v.findings = append(v.findings, fmt.Sprintf(format, args...))
 }
 
-// audit compares the books with the database in a directory; the gateway must
+// opened opens a database of which no gateway is the owner: a server's, or a
+// directory's with what a killed process left to recover.
+func opened(ctx context.Context, place string) (database.Database, error) {
+	if database.Server(place) {
+		return database.View(ctx, place)
+	}
+	return sqlite.Open(ctx, sqlite.Config{Dir: place, Reserve: -1})
+}
+
+// audit compares the books with the database at a place; the gateway must
 // not run. The whole log is verified under the
 // pinned key, every table is checked with its content, and everything that a
 // client was told must be borne out.
-func (w *World) audit(ctx context.Context, b *books, data string) (verdict, error) {
-	db, err := sqlite.Open(ctx, sqlite.Config{Dir: data, Reserve: -1})
+func (w *World) audit(ctx context.Context, b *books, place string) (verdict, error) {
+	db, err := opened(ctx, place)
 	if err != nil {
 		return verdict{}, err
 	}
@@ -122,6 +132,7 @@ func (w *World) checking(db database.Database) (o disclosure.FsckOptions, err er
 		return o, err
 	}
 	o.Opener, o.Token, o.State = ring, exchange.StoredToken(ring), exchange.StoredState(ring, db, register)
+	o.Notice = relay.StoredNotice(ring)
 	return o, nil
 }
 

@@ -16,7 +16,7 @@ type Crashed struct{ r *faultRun }
 
 // NewCrashed starts a run.
 func NewCrashed(ctx context.Context, w *World) (*Crashed, error) {
-	r := newFaultRun(w, Fault{}, FaultOptions{Seed: 1})
+	r := newFaultRun(w, FaultCase{}, FaultOptions{Seed: 1})
 	return &Crashed{r}, r.open(ctx)
 }
 

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"sluss/gateway/store/batch"
+	"sluss/gateway/store/sqlite"
 )
 
 // table is a table of the schema, as somebody sees it who edits the database.
@@ -78,6 +80,16 @@ type editor struct {
 	dollar bool // PostgreSQL: $1 and not ?
 }
 
+// editing opens the database to edit it.
+func (r *faultRun) editing() (*editor, error) {
+	if r.pg != nil {
+		db, err := r.pg.primary.SQL()
+		return &editor{db, true}, err
+	}
+	db, err := sql.Open("sqlite", filepath.Join(r.w.data(), sqlite.FileName))
+	return &editor{db, false}, err
+}
+
 func (e *editor) exec(ctx context.Context, query string, args ...any) error {
 	if e.dollar {
 		for n := 1; strings.Contains(query, "?"); n++ {
@@ -127,7 +139,7 @@ func (e *editor) rows(ctx context.Context, t table) ([]row, error) {
 		}
 		r := row{}
 		for i, c := range t.columns {
-			if vals[i] == nil { // an empty blob: nothing is NULL
+			if b, ok := vals[i].([]byte); vals[i] == nil || ok && b == nil { // an empty blob: nothing is NULL
 				vals[i] = []byte{}
 			}
 			r[c] = vals[i]

@@ -9,8 +9,8 @@ import (
 )
 
 // copyFaults are what happens when there is more than one database.
-func copyFaults() []Fault {
-	return []Fault{
+func copyFaults() []FaultCase {
+	return []FaultCase{
 		{Name: "old-backup", Count: 10, strike: strikeBackup,
 			Words: "the database is replaced by a copy from before, as by restoring a backup: the gateway must not start on it"},
 		{Name: "fork", Count: 5, strike: strikeFork,

@@ -11,8 +11,8 @@ import (
 )
 
 // diskFaults are what happens to the disk of the embedded database.
-func diskFaults() []Fault {
-	return []Fault{
+func diskFaults() []FaultCase {
+	return []FaultCase{
 		{Name: "disk-full", Count: 10, before: smallDisk, strike: strikeFull,
 			Words: "the disk of the database is filled up, and has room again"},
 		{Name: "sync-error", Count: 20, strike: func(ctx context.Context, r *faultRun) error { return r.silent(ctx, syncing, "error=EIO", time.Second) },
@@ -58,11 +58,19 @@ func smallDisk(_ context.Context, r *faultRun) error {
 // strikeFull fills the disk for a moment.
 func strikeFull(ctx context.Context, r *faultRun) error {
 	ballast := filepath.Join(r.w.data(), "ballast")
-	f, err := os.Create(ballast)
+	if err := fillUp(ballast); err != nil {
+		return err
+	}
+	r.quiet(ctx, r.up(2*time.Second))
+	return os.Remove(ballast)
+}
+
+// fillUp writes a file until the disk has no room left.
+func fillUp(path string) error {
+	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(ballast)
 	for size := 1 << 20; size > 0; {
 		if _, err := f.Write(make([]byte, size)); errors.Is(err, syscall.ENOSPC) {
 			size /= 2
@@ -70,7 +78,6 @@ func strikeFull(ctx context.Context, r *faultRun) error {
 			return errors.Join(err, f.Close())
 		}
 	}
-	r.quiet(ctx, r.up(2*time.Second))
 	return f.Close()
 }
 

@@ -15,8 +15,8 @@ import (
 )
 
 // processFaults are what happens to the gateway's process.
-func processFaults() []Fault {
-	return []Fault{
+func processFaults() []FaultCase {
+	return []FaultCase{
 		{Name: "kill", Count: 400, strike: strikeKill,
 			Words: "the gateway is killed (SIGKILL) at a random moment, and now and then again while it starts"},
 		{Name: "kill-in-commit", Count: 200, strike: strikeInCommit,
@@ -53,7 +53,12 @@ func strikeInCommit(ctx context.Context, r *faultRun) error {
 	if r.rand.IntN(2) == 0 {
 		calls, most = writing, 120
 	}
-	i, err := inject(ctx, r.w.Pid(), calls, fmt.Sprintf("signal=KILL:when=%d+", 1+r.rand.IntN(most)), filepath.Join(r.w.Dir, "injected"), r.files()...)
+	return r.killedAt(ctx, calls, most, r.files()...)
+}
+
+// killedAt has the kernel kill the gateway at one of its next calls on files.
+func (r *faultRun) killedAt(ctx context.Context, calls string, most int, files ...string) error {
+	i, err := inject(ctx, []int{r.w.Pid()}, calls, fmt.Sprintf("signal=KILL:when=%d+", 1+r.rand.IntN(most)), filepath.Join(r.w.Dir, "injected"), files...)
 	if err != nil {
 		return err
 	}

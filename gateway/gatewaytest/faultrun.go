@@ -16,7 +16,7 @@ import (
 // faultRun is one fault in one world.
 type faultRun struct {
 	w      *World
-	fault  Fault
+	fault  FaultCase
 	o      FaultOptions
 	count  int
 	rand   *rand.Rand // of the fault
@@ -26,6 +26,10 @@ type faultRun struct {
 	starts []time.Duration
 	towns  []*Matter
 	undo   []func() error // what the fault has changed outside the world
+
+	pg    *server   // nil: the embedded database
+	more  []*World  // gateways on the same database
+	front *Balancer // before all gateways, if there are several
 }
 
 // redeliver is after how many seconds the gateway of a run hands out again what
@@ -36,7 +40,7 @@ const redeliver = 2
 const healed = time.Minute
 
 // run runs one fault in a world below dir.
-func (f Fault) run(ctx context.Context, dir, binary string, o FaultOptions, out io.Writer) (FaultReport, error) {
+func (f FaultCase) run(ctx context.Context, dir, binary string, o FaultOptions, out io.Writer) (FaultReport, error) {
 	w, err := NewCrowd(dir, binary, Towns)
 	if err != nil {
 		return FaultReport{}, err
@@ -55,13 +59,15 @@ func (f Fault) run(ctx context.Context, dir, binary string, o FaultOptions, out 
 	return r.sum(err)
 }
 
-func newFaultRun(w *World, f Fault, o FaultOptions) *faultRun {
+func newFaultRun(w *World, f FaultCase, o FaultOptions) *faultRun {
 	return &faultRun{w: w, fault: f, o: o, count: cmp.Or(o.Count, f.Count), rand: chance(o.Seed, 0), books: newBooks(), begun: time.Now()}
 }
 
 // end ends the gateway and undoes what the fault has changed.
 func (r *faultRun) end() {
-	r.w.Kill()
+	for _, w := range append(r.more, r.w) {
+		w.Kill()
+	}
 	for _, undo := range slices.Backward(r.undo) {
 		undo()
 	}
@@ -81,6 +87,11 @@ func (r *faultRun) open(ctx context.Context) error {
 	}
 	if err := r.start(ctx); err != nil {
 		return err
+	}
+	for _, w := range r.more {
+		if err := w.Start(ctx); err != nil {
+			return err
+		}
 	}
 	for i := range Towns {
 		m, err := NewMatter(ctx, r.w, townAt(i))
@@ -109,12 +120,29 @@ func (r *faultRun) underLoad(ctx context.Context, out io.Writer) error {
 	}
 	l.finish(working, err == nil && r.sound())
 	if err == nil {
-		err = r.w.Stop()
+		err = r.stop()
 	}
 	if err == nil {
-		err = r.check(ctx, r.w.data())
+		err = r.check(ctx, r.place())
 	}
 	return err
+}
+
+// stop drains every gateway.
+func (r *faultRun) stop() error {
+	err := r.w.Stop()
+	for _, w := range r.more {
+		err = errors.Join(err, w.Stop())
+	}
+	return err
+}
+
+// place is where the database is.
+func (r *faultRun) place() string {
+	if r.pg != nil {
+		return r.pg.primary.DSN()
+	}
+	return r.w.data()
 }
 
 // sound reports whether nothing has been found yet; the first finding ends the
@@ -226,8 +254,11 @@ func (r *faultRun) refuses(ctx context.Context, words string) error {
 }
 
 // checkCopy audits a copy of the database that the killed gateway left, so
-// that recovery remains the gateway's own.
+// that recovery remains the gateway's own. A server recovers by itself.
 func (r *faultRun) checkCopy(ctx context.Context) error {
+	if r.pg != nil {
+		return r.check(ctx, r.place())
+	}
 	dir, err := os.MkdirTemp(r.w.Dir, "copy-")
 	if err != nil {
 		return err
@@ -239,9 +270,9 @@ func (r *faultRun) checkCopy(ctx context.Context) error {
 	return r.check(ctx, dir)
 }
 
-// check audits what is in the directory of a database.
-func (r *faultRun) check(ctx context.Context, data string) error {
-	v, err := r.w.audit(ctx, r.books, data)
+// check audits the database at a place.
+func (r *faultRun) check(ctx context.Context, place string) error {
+	v, err := r.w.audit(ctx, r.books, place)
 	r.report.Audits++
 	r.report.Entries, r.report.Lost, r.report.Unlogged = v.entries, v.lost, v.unlogged
 	r.report.Findings = v.findings

@@ -20,9 +20,9 @@ var ErrFault = errors.New("the gateway did not keep what it promised")
 // must have been made with so many more ([NewCrowd]).
 const Towns = 4
 
-// Fault is one way in which the gateway, its disk or its database fails while
+// FaultCase is one way in which the gateway, its disk or its database fails while
 // clients are at work.
-type Fault struct {
+type FaultCase struct {
 	Name  string `json:"name"`
 	Words string `json:"what"` // what happens, each time
 	// Count is how often it happens in a run that does not say.
@@ -38,8 +38,8 @@ type Fault struct {
 }
 
 // ListFaults returns every fault there is, in the order in which they are run.
-func ListFaults() []Fault {
-	return slices.Concat(processFaults(), diskFaults(), copyFaults(), tamperFaults())
+func ListFaults() []FaultCase {
+	return slices.Concat(processFaults(), diskFaults(), copyFaults(), tamperFaults(), serverFaults())
 }
 
 // FaultOptions say which faults are run and how. The zero value of a field
@@ -151,14 +151,14 @@ func Faults(ctx context.Context, dir, binary string, o FaultOptions, out io.Writ
 	return all, found
 }
 
-func chosen(names []string) ([]Fault, error) {
+func chosen(names []string) ([]FaultCase, error) {
 	all := ListFaults()
 	if len(names) == 0 {
 		return all, nil
 	}
-	var out []Fault
+	var out []FaultCase
 	for _, n := range names {
-		i := slices.IndexFunc(all, func(f Fault) bool { return f.Name == n })
+		i := slices.IndexFunc(all, func(f FaultCase) bool { return f.Name == n })
 		if i < 0 {
 			return nil, fmt.Errorf("there is no fault %q", n)
 		}

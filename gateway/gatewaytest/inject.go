@@ -31,10 +31,13 @@ type injection struct {
 	record string // file with the calls that were made to fail
 }
 
-// inject lets calls of a running process on the given files go as what says
+// inject lets calls of running processes on the given files go as what says
 // (the option inject of strace), from when it returns until heal.
-func inject(ctx context.Context, pid int, calls, what, record string, files ...string) (*injection, error) {
-	args := []string{"-f", "-p", strconv.Itoa(pid), "-o", record, "-e", "trace=" + calls, "-e", "inject=" + calls + ":" + what}
+func inject(ctx context.Context, pids []int, calls, what, record string, files ...string) (*injection, error) {
+	args := []string{"-f", "-o", record, "-e", "trace=" + calls, "-e", "inject=" + calls + ":" + what}
+	for _, pid := range pids {
+		args = append(args, "-p", strconv.Itoa(pid))
+	}
 	for _, f := range files {
 		args = append(args, "-P", f)
 	}
@@ -47,13 +50,16 @@ func inject(ctx context.Context, pid int, calls, what, record string, files ...s
 	if err != nil {
 		return nil, fmt.Errorf("tracing, for which strace is needed: %w", err)
 	}
-	attached := make(chan error, 1)
+	attached := make(chan error, 2)
 	go func() {
 		var all []string
+		n := 0
 		lines := bufio.NewScanner(said)
 		for lines.Scan() {
 			if strings.Contains(lines.Text(), " attached") {
-				attached <- nil
+				if n++; n == len(pids) {
+					attached <- nil
+				}
 			} else if all = append(all, lines.Text()); len(all) > 10 {
 				all = all[:10]
 			}
@@ -93,7 +99,7 @@ func (r *faultRun) files() []string {
 // broken lets calls on the database's files go as what says for a random time
 // below d, or until the gateway ends.
 func (r *faultRun) broken(ctx context.Context, calls, what string, d time.Duration) error {
-	i, err := inject(ctx, r.w.Pid(), calls, what, filepath.Join(r.w.Dir, "injected"), r.files()...)
+	i, err := inject(ctx, []int{r.w.Pid()}, calls, what, filepath.Join(r.w.Dir, "injected"), r.files()...)
 	if err != nil {
 		return err
 	}
@@ -109,7 +115,7 @@ func (r *faultRun) broken(ctx context.Context, calls, what string, d time.Durati
 // silent is broken, where nothing can become durable meanwhile: nothing new is
 // acknowledged and nothing new is released.
 func (r *faultRun) silent(ctx context.Context, calls, what string, d time.Duration) error {
-	i, err := inject(ctx, r.w.Pid(), calls, what, filepath.Join(r.w.Dir, "injected"), r.files()...)
+	i, err := inject(ctx, []int{r.w.Pid()}, calls, what, filepath.Join(r.w.Dir, "injected"), r.files()...)
 	if err != nil {
 		return err
 	}

@@ -98,6 +98,9 @@ func (r *faultRun) client(agency gateway.AgencyID) (*client.Client, error) {
 		return nil, err
 	}
 	cfg.Attempts, cfg.Backoff = 3, 10*time.Millisecond
+	if r.front != nil {
+		cfg.URL = "https://" + r.front.Addr()
+	}
 	cfg.Transport = tap{cfg.HTTPS(), agency, r.books}
 	return client.New(cfg)
 }

@@ -154,7 +154,7 @@ func (r *Relay) ending(ctx context.Context, item store.Mail, failed, received st
 			return w, err
 		}
 		e1.Event = event.ID
-		w.Mail = []store.Mail{forward(Box{item.Issuer, msg.Sender}, event.ID, received, now)}
+		w.Mail = []store.Mail{r.forward(Box{item.Issuer, msg.Sender}, event.ID, received, now)}
 	}
 	entry, err := disclosure.NewEntry(e1, disclosure.E2{Retention: disclosure.Ordinary, Subject: msg.Subject}, r.cfg.Sealer)
 	if err != nil {

@@ -1,7 +1,10 @@
 package relay
 
 import (
+	"crypto/hmac"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,13 +40,39 @@ func (r *Relay) Notice(box Box, event envelope.EventType, about gateway.MessageI
 	if err != nil {
 		return store.Mail{}, fmt.Errorf("signing notice: %w", err)
 	}
-	return forward(box, id, set, now), nil
+	return r.forward(box, id, set, now), nil
 }
 
-// forward puts a token that somebody signed into a mailbox.
-func forward(box Box, id gateway.MessageID, set string, now time.Time) store.Mail {
-	return store.Mail{Agency: box.Agency, Role: box.Role, Notice: []byte(set), NoticeID: string(id),
-		Expires: now.Add(noticeLife), State: store.Waiting}
+// forward puts a token that somebody signed into a mailbox, with a code by which
+// it is known to belong there: a notice has no entry that says so.
+func (r *Relay) forward(box Box, id gateway.MessageID, set string, now time.Time) store.Mail {
+	m := store.Mail{Agency: box.Agency, Role: box.Role, Notice: []byte(set), NoticeID: string(id),
+		Expires: now.Add(noticeLife).Truncate(time.Millisecond), State: store.Waiting}
+	m.Token = code(r.cfg.Sealer, m)
+	return m
+}
+
+// code authenticates a notice and the mailbox that it lies in.
+func code(k Authenticator, m store.Mail) gateway.Digest {
+	return gateway.Digest(k.MAC("notice", []byte(m.Agency), []byte(m.Role), []byte(m.NoticeID), m.Notice,
+		binary.BigEndian.AppendUint64(nil, uint64(m.Expires.UnixMilli()))))
+}
+
+// ErrNotice says that a notice was not put into this mailbox by a gateway.
+var ErrNotice = errors.New("relay: notice is not authentic")
+
+// Genuine returns [ErrNotice] for a notice that no gateway put where it lies, so
+// that nothing of it may leave.
+func (r *Relay) Genuine(m store.Mail) error { return StoredNotice(r.cfg.Sealer)(m) }
+
+// StoredNotice returns what a check of the database needs to verify a notice.
+func StoredNotice(k Authenticator) func(store.Mail) error {
+	return func(m store.Mail) error {
+		if want := code(k, m); !hmac.Equal(want[:], m.Token[:]) {
+			return ErrNotice
+		}
+		return nil
+	}
 }
 
 // NewMessageID returns a fresh identifier: a version 7 UUID as a URN.

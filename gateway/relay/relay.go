@@ -58,13 +58,24 @@ type Log interface {
 	AppendAll(ctx context.Context, writes []store.Write) ([]disclosure.Committed, []error)
 }
 
+// Sealer is the at-rest keys. Package keys has them.
+type Sealer interface {
+	disclosure.Sealer
+	Authenticator
+}
+
+// Authenticator makes codes under a key outside the database, of 32 bytes.
+type Authenticator interface {
+	MAC(domain string, parts ...[]byte) []byte
+}
+
 // Config configures a [Relay]. Gateway, Store, Log, Sealer, Signer, Keys and
 // Logger are required; the zero value of any other field means its default.
 type Config struct {
 	Gateway gateway.ID
 	Store   Store
 	Log     Log
-	Sealer  disclosure.Sealer    // encrypts the second part of entries
+	Sealer  Sealer               // encrypts the second part of entries, authenticates notices
 	Signer  *envelope.Signer     // a release key of the gateway, for its notices
 	Keys    func() envelope.Keys // the directory as of now
 	Logger  *slog.Logger

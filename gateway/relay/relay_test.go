@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -118,6 +119,11 @@ type plain struct{}
 
 func (plain) Encrypt(_ gateway.AgencyID, _ string, _ time.Time, b, _ []byte) ([]byte, string, error) {
 	return b, "k", nil
+}
+
+func (plain) MAC(domain string, parts ...[]byte) []byte {
+	d := gateway.DigestOf(append([]byte(domain), bytes.Join(parts, []byte{0})...))
+	return d[:]
 }
 
 // oneKey knows one key, of the recipient.

@@ -14,6 +14,9 @@ type Scanner interface {
 	ScanStatements(ctx context.Context, f func(Statement) error) error
 	ScanMail(ctx context.Context, f func(Mail) error) error
 	ScanStates(ctx context.Context, f func(State) error) error
+	// LastMail returns the number that was given last to a mailbox item, 0 for
+	// none, whether or not the item is still there.
+	LastMail(ctx context.Context) (int64, error)
 }
 
 // Query says which entries an auditor looks for. A zero member does not

@@ -40,5 +40,15 @@ var References = []Reference{
 		`SELECT seq FROM mail WHERE message <> '' AND state IN ('handed', 'done') AND delivery = ''`},
 	{"document: not that of its state's version, for",
 		`SELECT d.name FROM document AS d LEFT JOIN state AS s ON s.name = d.name WHERE s.version IS DISTINCT FROM d.version`},
+	{"published: a checkpoint beyond the log, at", `SELECT p.size FROM published AS p, head AS h WHERE p.size > h.size`},
+	{"message: key without content, or content without key",
+		`SELECT id FROM message WHERE (key = '') <> (length(body) = 0)`},
+	{"mail: was not handed out, and is not as it was made",
+		`SELECT mail.seq FROM mail JOIN message AS m ON m.id = mail.message AND m.issuer = mail.issuer
+		WHERE mail.message <> '' AND mail.delivery = '' AND (mail.entry <> m.entry OR length(mail.token) > 0)`},
+	{"mail: a message twice in one mailbox",
+		`SELECT max(seq) FROM mail WHERE message <> '' GROUP BY message, issuer, agency, role HAVING count(*) > 1`},
+	{"mail: a notice twice", `SELECT max(seq) FROM mail WHERE notice_id <> '' GROUP BY notice_id HAVING count(*) > 1`},
+	{"mail: has a number that was never given", `SELECT seq FROM mail WHERE seq < 1`},
 	{"mail: names an entry that is not there", `SELECT m.seq FROM mail AS m, head AS h WHERE m.entry >= h.size`},
 }

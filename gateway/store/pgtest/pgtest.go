@@ -19,6 +19,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // Role is the role that owns the databases, and the name of the first of them.
@@ -207,6 +210,58 @@ func (c *Cluster) dsn(role, database string) string {
 func (c *Cluster) Database(ctx context.Context, name string) (string, error) {
 	sql := fmt.Sprintf("CREATE DATABASE %s OWNER %s", pgx.Identifier{name}.Sanitize(), Role)
 	return c.dsn(Role, name), c.exec(ctx, "postgres", sql)
+}
+
+// SQL opens the database [Role], as its owner, as database/sql.
+func (c *Cluster) SQL() (*sql.DB, error) {
+	cfg, err := pgx.ParseConfig(c.DSN())
+	if err != nil {
+		return nil, err
+	}
+	return stdlib.OpenDB(*cfg), nil
+}
+
+// Copy makes a database that is a copy of [Role]'s, in place of one that has the
+// name, and returns its DSN. Nobody may be connected to either.
+func (c *Cluster) Copy(ctx context.Context, name string) (string, error) {
+	copied := pgx.Identifier{name}.Sanitize()
+	return c.dsn(Role, name), errors.Join(c.exec(ctx, "postgres", "DROP DATABASE IF EXISTS "+copied),
+		c.exec(ctx, "postgres", fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s OWNER %s", copied, Role, Role)))
+}
+
+// Exhaust ends the sessions of [Role] and takes every connection that the server
+// has for it, until release is called.
+func (c *Cluster) Exhaust(ctx context.Context) (release func(), err error) {
+	var held []*pgx.Conn
+	release = func() {
+		for _, conn := range held {
+			conn.Close(context.WithoutCancel(ctx))
+		}
+	}
+	ended := false
+	for {
+		conn, err := pgx.Connect(ctx, c.DSN())
+		if e, full := errors.AsType[*pgconn.PgError](err); full && e.Code == "53300" { // too_many_connections
+			if ended {
+				return release, nil
+			}
+			ended = true
+			mine := make([]string, len(held))
+			for i, h := range held {
+				mine[i] = strconv.FormatUint(uint64(h.PgConn().PID()), 10)
+			}
+			err = c.Exec(ctx, fmt.Sprintf("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '%s' AND NOT pid IN (%s)",
+				Role, strings.Join(append(mine, "0"), ", ")))
+			if err == nil {
+				continue
+			}
+		}
+		if err != nil {
+			release()
+			return nil, fmt.Errorf("taking all connections: %w", err)
+		}
+		held = append(held, conn)
+	}
 }
 
 // Exec executes one statement as the superuser, in the database [Role].

@@ -147,12 +147,11 @@ func (c *Cluster) Resume() error {
 	return err
 }
 
-// signal sends a signal to every process that works in the data directory and
-// reports how many there were.
-func (c *Cluster) signal(sig syscall.Signal) (n int, err error) {
+// Pids lists the server's processes: those that work in its data directory.
+func (c *Cluster) Pids() (pids []int, err error) {
 	links, err := filepath.Glob("/proc/[0-9]*/cwd")
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	for _, link := range links {
 		// A process that has ended meanwhile, or is another user's, has no link.
@@ -161,8 +160,21 @@ func (c *Cluster) signal(sig syscall.Signal) (n int, err error) {
 		}
 		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link)))
 		if err != nil {
-			return n, err
+			return nil, err
 		}
+		pids = append(pids, pid)
+	}
+	return pids, nil
+}
+
+// signal sends a signal to every process of the server and reports how many
+// there were.
+func (c *Cluster) signal(sig syscall.Signal) (n int, err error) {
+	pids, err := c.Pids()
+	if err != nil {
+		return 0, err
+	}
+	for _, pid := range pids {
 		if err := syscall.Kill(pid, sig); err == nil {
 			n++
 		} else if !errors.Is(err, syscall.ESRCH) {

@@ -149,3 +149,11 @@ func (s *Store) ScanMail(ctx context.Context, f func(store.Mail) error) error {
 func (s *Store) ScanStates(ctx context.Context, f func(store.State) error) error {
 	return scanAll(ctx, s, batch.States, "name", f)
 }
+
+// LastMail implements [store.Scanner].
+func (s *Store) LastMail(ctx context.Context) (n int64, err error) {
+	if err := s.read.QueryRow(ctx, "SELECT mail_seq FROM head").Scan(&n); err != nil {
+		return 0, fmt.Errorf("reading head: %w", err)
+	}
+	return n, nil
+}

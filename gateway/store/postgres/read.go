@@ -22,6 +22,7 @@ func list[T any](ctx context.Context, s *Store, t batch.Table[T], query string, 
 	if !storable(args) {
 		return nil, nil // no row has such a text
 	}
+	defer gateway.Rest(ctx)() // the server works meanwhile, perhaps on another machine
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	for try := 0; ; try++ {

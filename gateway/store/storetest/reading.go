@@ -243,6 +243,9 @@ func published(s *suite) {
 	if _, err := s.Published(s.Context()); !errors.Is(err, store.ErrNotFound) {
 		s.Errorf("nothing published: %v, want ErrNotFound", err)
 	}
+	for range 6 {
+		s.must(s.submit(s.id()))
+	}
 	for _, p := range []struct {
 		size       uint64
 		note, want string
