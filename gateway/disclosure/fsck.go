@@ -95,7 +95,7 @@ type fsck struct {
 	kept      map[gateway.Digest]bool    // statements
 	stated    map[string]int64           // state → number of its statements
 	content   map[gateway.MessageID]bool // messages whose content was opened
-	addressed map[placement]bool           // mailboxes that messages are for → whether they are there
+	addressed map[placement]bool         // mailboxes that messages are for → whether they are there
 	reported  map[string]Kind            // delivery → what the mailbox says the recipient reported
 	expired   map[gateway.MessageID]bool // messages that a mailbox says have ended before their time
 
