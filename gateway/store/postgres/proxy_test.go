@@ -100,11 +100,15 @@ func (p *proxy) serve(client net.Conn) {
 
 func (p *proxy) pass(to, from net.Conn, towardsServer bool) {
 	buf := make([]byte, 64<<10)
-	for {
+	for dead := false; ; {
 		n, err := from.Read(buf)
+		if err != nil && dead {
+			return // nobody tells the server
+		}
 		if err == nil {
 			switch f := p.next(towardsServer); {
-			case f == silent:
+			case f == silent, dead:
+				dead = true
 				continue
 			case f == cutBefore && towardsServer, f == cutAfter && !towardsServer:
 				err = io.ErrClosedPipe
