@@ -3,6 +3,8 @@ package disclosure_test
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +30,8 @@ type station struct {
 	policy string // its lines; both keys are a group of the name
 	dir    string
 	url    string
+	secret ed25519.PrivateKey
+	id     uint32 // of the Ed25519 key
 	// spoil, if it answers true, has answered in the witness's place.
 	spoil atomic.Pointer[func(w http.ResponseWriter, body string) bool]
 	calls atomic.Int64
@@ -45,7 +49,13 @@ func newStation(t testing.TB, name string, keys ...string) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{name: name, dir: t.TempDir()}
+	s := &station{name: name, dir: t.TempDir(), id: signers[0].KeyHash()}
+	first, _, _ := strings.Cut(string(k.Secret()), "\n")
+	raw, err := base64.StdEncoding.DecodeString(strings.SplitN(first, "+", 5)[4])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.secret = ed25519.NewKeyFromSeed(raw[1:])
 	if err := witness.Begin(s.dir, origin); err != nil {
 		t.Fatal(err)
 	}
@@ -364,6 +374,32 @@ func TestLyingWitness(t *testing.T) {
 				t.Error("the witness was not asked")
 			}
 		})
+	}
+}
+
+// TestOldCosignature holds that a cosignature of another time, by the right key,
+// is none: what is published must say that it is the newest.
+func TestOldCosignature(t *testing.T) {
+	for _, ago := range []time.Duration{0, time.Hour, -time.Hour} {
+		a, dir := newStation(t, "a", "ed25519"), t.TempDir()
+		a.answer(func(w http.ResponseWriter, body string) bool {
+			_, cp, _ := strings.Cut(body, "\n\n")
+			text, _, _ := strings.Cut(cp, "\n\n")
+			at := uint64(time.Now().Add(-ago).Unix())
+			sig := binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, a.id), at)
+			sig = append(sig, ed25519.Sign(a.secret, fmt.Appendf(nil, "cosignature/v1\ntime %d\n%s\n", at, text))...)
+			fmt.Fprintf(w, "— a.example %s\n", base64.StdEncoding.EncodeToString(sig))
+			return true
+		})
+		l := watched(t, openStore(t, dir), dir, trust(t, 1, a))
+		if ago == 0 {
+			add(t, l, 1)
+			if err := l.Witnessed(t.Context(), 0); err != nil {
+				t.Errorf("a cosignature of now: %v", err)
+			}
+		} else if err := refused(t, l); !errors.Is(err, disclosure.ErrQuorum) {
+			t.Errorf("%v ago: Run = %v, want ErrQuorum", ago, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package disclosure
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/url"
 	"slices"
@@ -74,7 +75,7 @@ type policyParser struct {
 	out    *Witnesses
 	named  map[string]witness.Group // a witness is a group of itself
 	used   map[string]bool          // names that are members of a group
-	keys   []string                 // public keys, as written
+	keys   []string                 // public keys
 	quorum bool
 }
 
@@ -112,9 +113,14 @@ func (p *policyParser) log(vkey string) error {
 	return p.key(vkey)
 }
 
-// key refuses a public key that was there before, under whatever name.
+// key refuses a public key that was there before, under whatever name or
+// signature type. The verifier key was parsed: "<name>+<hash>+<type and key>".
 func (p *policyParser) key(vkey string) error {
-	key := vkey[strings.LastIndex(vkey, "+")+1:]
+	typed, err := base64.StdEncoding.DecodeString(strings.SplitN(vkey, "+", 3)[2])
+	if err != nil || len(typed) == 0 {
+		return fmt.Errorf("key is not base64")
+	}
+	key := string(typed[1:])
 	if slices.Contains(p.keys, key) {
 		return fmt.Errorf("the key is there twice")
 	}

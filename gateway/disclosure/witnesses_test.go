@@ -2,6 +2,7 @@ package disclosure_test
 
 import (
 	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -48,6 +49,15 @@ func TestParseWitnesses(t *testing.T) {
 	if _, err := w.Policy("other.sluss/log"); !errors.Is(err, disclosure.ErrWitnesses) {
 		t.Errorf("policy of a log without a line: %v", err)
 	}
+	// The first witness's key, written as one of plain notes (type 1).
+	raw, err := base64.StdEncoding.DecodeString(strings.SplitN(vkeys[0], "+", 3)[2])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := disclosure.VerifierKey("w1.example", ed25519.PublicKey(raw[1:]))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct{ name, from, to string }{
 		{"good", "", ""},
 		{"without URLs", " https://w1.example/path", ""},
@@ -62,6 +72,7 @@ func TestParseWitnesses(t *testing.T) {
 		{"a member of two groups", "quorum two", "group again any w1s\nquorum again"},
 		{"a member that comes later", "# who is believed", "group early any w1"},
 		{"a witness twice", "quorum two", "witness w4 " + vkeys[0] + "\nquorum two"},
+		{"a witness twice, as another type", "quorum two", "witness w4 " + plain + "\nquorum two"},
 		{"a name twice", "witness w2 ", "witness w1 "},
 		{"the name none", "witness w2 ", "witness none "},
 		{"a group named none", "group two 2", "group none 2"},
