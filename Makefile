@@ -71,7 +71,7 @@ interop-tlog: all
 	cd deploy/interop/tlog && $(GO) test -count=1 -timeout 10m .
 
 # Exchanges on every store beside the floor and the baseline; report in deploy/benchmarks.
-bench: all bin/opa
+bench: all
 	$(BENCH) exchange -rounds $(ROUNDS) -round $(ROUND) -clients $(CLIENTS) -stores $(STORES)
 
 # The same, and audit searches, on logs of up to ten million entries; an hour and 40 GB of disk.
@@ -89,9 +89,6 @@ bench-report:
 # The parts by themselves.
 bench-parts:
 	$(GO) test -run '^$$' -bench . -benchtime 0.5s -count 3 ./gateway/policy ./gateway/facts ./gateway/envelope ./gateway/catalogue ./gateway/disclosure
-
-bin/opa: go.mod
-	$(GO) build -trimpath -o bin/opa github.com/open-policy-agent/opa
 
 clean:
 	rm -rf bin run

@@ -22,6 +22,7 @@ type contest struct {
 	systems []load.System
 	guesses []load.Guess
 	ours    []*ours
+	token   []byte // of floors and baseline, which need only one
 	closers []io.Closer
 }
 
@@ -44,7 +45,7 @@ func (c *contest) add(s load.System, err error) error {
 
 // newContest starts the gateway on each store, a floor for each kind of store, and
 // the baseline.
-func newContest(ctx context.Context, o options, dir string) (_ *contest, err error) {
+func newContest(ctx context.Context, o options, dir, opa string) (_ *contest, err error) {
 	c := &contest{}
 	defer func() {
 		if err != nil {
@@ -69,13 +70,16 @@ func newContest(ctx context.Context, o options, dir string) (_ *contest, err err
 	}
 	c.closers = append(c.closers, plain)
 	crowd := c.ours[0].crowd
+	if c.token, err = crowd.sample(ctx); err != nil {
+		return nil, err
+	}
 	for _, server := range []*pgtest.Cluster{nil, plain} {
-		f, err := newFloor(ctx, crowd, server)
+		f, err := newFloor(ctx, crowd, server, c.token)
 		if err := c.add(f, err); err != nil {
 			return nil, err
 		}
 	}
-	p, err := newPeer(ctx, crowd, plain, filepath.Join(o.bin, "opa"))
+	p, err := newPeer(ctx, crowd, plain, opa, c.token)
 	if err := c.add(p, err); err != nil {
 		return nil, err
 	}
@@ -93,20 +97,20 @@ func measureExchange(ctx context.Context, o options, r *report.Results) error {
 	if err := os.Chmod(dir, 0o755); err != nil { // a database server runs as another user
 		return err
 	}
-	run, err := here(ctx, dir, filepath.Join(o.bin, "opa"))
+	opa, err := stockOPA(ctx)
 	if err != nil {
 		return err
 	}
-	c, err := newContest(ctx, o, dir)
+	run, err := here(ctx, dir, opa)
+	if err != nil {
+		return err
+	}
+	c, err := newContest(ctx, o, dir, opa)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	sample, err := c.ours[0].crowd.sample(ctx)
-	if err != nil {
-		return err
-	}
-	e := &report.Exchange{Run: run, Message: len(sample), Rounds: o.rounds, Round: o.round.Seconds()}
+	e := &report.Exchange{Run: run, Message: len(c.token), Rounds: o.rounds, Round: o.round.Seconds()}
 	for _, g := range c.ours {
 		e.Started = append(e.Started, report.Started{System: g.Name(), Ready: g.ready.Seconds(), Idle: g.idle})
 	}

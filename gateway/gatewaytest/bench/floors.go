@@ -25,12 +25,10 @@ type floored struct {
 
 var _ load.System = (*floored)(nil)
 
-// newFloor starts a floor; server is nil for one on SQLite.
-func newFloor(ctx context.Context, c *crowd, server *pgtest.Cluster) (_ *floored, err error) {
-	f := &floored{store: onSQLite, crowd: c, server: server}
-	if f.token, err = c.sample(ctx); err != nil {
-		return nil, err
-	}
+// newFloor starts a floor; server is nil for one on SQLite. token is the message of
+// all exchanges.
+func newFloor(ctx context.Context, c *crowd, server *pgtest.Cluster, token []byte) (_ *floored, err error) {
+	f := &floored{store: onSQLite, crowd: c, server: server, token: token}
 	if f.dir, err = os.MkdirTemp("", "sluss-floor-"); err != nil {
 		return nil, err
 	}

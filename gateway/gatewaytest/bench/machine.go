@@ -60,6 +60,15 @@ func here(ctx context.Context, dir, opa string) (report.Run, error) {
 	return r, err
 }
 
+// stockOPA is the program opa, of the version that the gateway has as a library.
+func stockOPA(ctx context.Context) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "tool", "-n", "opa").Output()
+	if err != nil {
+		return "", fmt.Errorf("building opa: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
 // fileSystems are the common ones by their number (statfs(2)).
 var fileSystems = map[int64]string{0xef53: "ext4", 0x58465342: "xfs", 0x9123683e: "btrfs", 0x01021994: "tmpfs", 0x794c7630: "overlayfs", 0x2fc12fc1: "zfs"}
 

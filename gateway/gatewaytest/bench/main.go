@@ -12,7 +12,7 @@
 // processes on loopback sockets: the gateway is the program that operators run, in
 // worlds of package gatewaytest; the floor is package floor, the baseline package
 // peer, both run by this program in processes of their own (serve-floor,
-// serve-peer). The programs gateway, gatewayctl and opa are taken from -bin.
+// serve-peer). The program gateway is taken from -bin, opa is the tool in go.mod.
 //
 // Nothing is judged by a time: the command fails only when something does not
 // work, such as an exchange that is refused or a log that does not verify.
@@ -95,7 +95,7 @@ type options struct {
 func measured(ctx context.Context, args []string, f func(context.Context, options, *report.Results) error) error {
 	o := options{stores: list[string]{onSQLite, onPostgres, onStandby}, clients: list[int]{1, 16, 32, 64, 256}, sizes: list[uint64]{1e4, 1e6, 1e7}}
 	fs := flag.NewFlagSet("bench "+args[0], flag.ContinueOnError)
-	fs.StringVar(&o.bin, "bin", "bin", "`directory` of gateway, gatewayctl and opa")
+	fs.StringVar(&o.bin, "bin", "bin", "`directory` of the program gateway")
 	fs.StringVar(&o.out, "out", "deploy/benchmarks", "`directory` of results and report")
 	fs.StringVar(&o.dir, "dir", os.TempDir(), "`directory` for databases, on the disk to be measured")
 	fs.Var(&o.stores, "stores", "on which stores (sqlite, postgres, postgres+standby)")

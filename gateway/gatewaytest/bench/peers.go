@@ -28,17 +28,14 @@ type assembled struct {
 var _ load.System = (*assembled)(nil)
 
 // newPeer starts the parts, from the recipient's application to the sender's proxy.
-func newPeer(ctx context.Context, c *crowd, server *pgtest.Cluster, opa string) (_ *assembled, err error) {
-	a := &assembled{server: server, about: peer.About{Recipient: "urn:sluss:agency:" + string(c.towns[0].id),
+func newPeer(ctx context.Context, c *crowd, server *pgtest.Cluster, opa string, token []byte) (_ *assembled, err error) {
+	a := &assembled{server: server, token: token, about: peer.About{Recipient: "urn:sluss:agency:" + string(c.towns[0].id),
 		Role: string(socialWorker), Purpose: "PROTECTION", Type: "exit.threat_assessment"}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Close())
 		}
 	}()
-	if a.token, err = c.sample(ctx); err != nil {
-		return a, err
-	}
 	if a.dir, err = os.MkdirTemp("", "sluss-peer-"); err != nil {
 		return a, err
 	}

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -12,6 +13,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"sluss/gateway/gatewaytest/bench/load"
 )
 
 // policy says yes or no by who sends what to whom, for what: the least that
@@ -39,7 +42,8 @@ func StartOPA(ctx context.Context, opa, dir string) (*OPA, error) {
 	addr := l.Addr().String()
 	l.Close()
 	cmd := exec.Command(opa, "run", "--server", "--addr", addr, "--log-level", "error", "--skip-version-check", file)
-	cmd.Env, cmd.Stderr = append(os.Environ(), "GOGC=600", "GOMEMLIMIT=220MiB"), os.Stderr
+	var said bytes.Buffer // told only when it does not start
+	cmd.Env, cmd.Stderr = append(os.Environ(), load.GarbageCollection...), &said
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // gone with who started it
 	if err := cmd.Start(); err != nil {
 		return nil, err
@@ -58,7 +62,7 @@ func StartOPA(ctx context.Context, opa, dir string) (*OPA, error) {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	return nil, errors.Join(fmt.Errorf("OPA at %s did not answer", addr), o.Close())
+	return nil, errors.Join(o.Close(), fmt.Errorf("OPA at %s did not answer: %s", addr, said.String()))
 }
 
 // Pid is the process id.
