@@ -15,7 +15,9 @@
 // one whose connection was lost, is [store.ErrUnknown]. After that, and after a
 // server was started anew, what can be read may not be on the standby yet;
 // before the store reads on, it commits and waits once more, because a standby
-// that has a later commit has all before it.
+// that has a later commit has all before it. Of a doubt that another gateway has
+// nobody here is told: therefore what leaves a gateway leaves after a commit of
+// its own, and a message that is there already is said to be so after one.
 //
 // [Open] refuses a server whose settings are weaker than that (fsync,
 // full_page_writes, synchronous_commit, and the standby that Config.HA
