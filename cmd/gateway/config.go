@@ -105,6 +105,9 @@ type config struct {
 	// what all systems of an agency may together. Absent: 500, and twice the former.
 	RequestsPerSecond       float64 `json:"requests_per_second,omitempty"`
 	AgencyRequestsPerSecond float64 `json:"agency_requests_per_second,omitempty"`
+	// AgencyRequests bounds the requests other than polls that all systems of an
+	// agency have open at once. Absent: 64.
+	AgencyRequests int `json:"agency_requests,omitempty"`
 	// ConnectionsPerSecond and Connections bound new and open connections of one
 	// network address. Behind a balancer that hides the callers' addresses they
 	// are those of everybody, and have to be set higher. Absent: 50 and 1024.
@@ -122,7 +125,7 @@ type config struct {
 // limits are what the configuration says of the edge's.
 func (c config) limits() ingress.Limits {
 	return ingress.Limits{Rate: c.RequestsPerSecond, Burst: int(2 * c.RequestsPerSecond), AgencyRate: c.AgencyRequestsPerSecond,
-		ConnRate: c.ConnectionsPerSecond, ConnsEach: c.Connections,
+		AgencyExchanges: c.AgencyRequests, ConnRate: c.ConnectionsPerSecond, ConnsEach: c.Connections,
 		DrainDelay: time.Duration(c.DrainDelaySeconds * float64(time.Second)), Drain: time.Duration(c.DrainSeconds * float64(time.Second))}
 }
 

@@ -133,8 +133,14 @@ func measureExchange(ctx context.Context, o options, r *report.Results) error {
 	return c.Close()
 }
 
-// at measures all systems at one number of clients.
+// at measures all systems at one number of clients. A short round before is not
+// counted: clients who are new connect in it.
 func (c *contest) at(ctx context.Context, clients, rounds int, round time.Duration) ([]report.Point, error) {
+	for i, s := range c.systems {
+		if _, err := c.guesses[i].Prepared(ctx, s, clients, round/4); err != nil {
+			return nil, err
+		}
+	}
 	taken := make([][]load.Round, len(c.systems))
 	for n := range rounds {
 		for i, s := range c.systems {

@@ -21,8 +21,8 @@ type ours struct {
 
 var _ load.System = (*ours)(nil)
 
-// gatewayAt makes a world in dir with a gateway that does not run yet. The limit
-// on requests is not what is measured.
+// gatewayAt makes a world in dir with a gateway that does not run yet. The limits
+// on what one agency may ask are not what is measured: the police send everything.
 func gatewayAt(ctx context.Context, dir, binary, store string, towns int, settings map[string]string) (*ours, error) {
 	w, err := gatewaytest.NewCrowd(dir, binary, towns)
 	if err != nil {
@@ -33,7 +33,8 @@ func gatewayAt(ctx context.Context, dir, binary, store string, towns int, settin
 		return nil, err
 	}
 	o := &ours{w: w, db: db}
-	if err := errors.Join(db.configure(w), w.Configure(map[string]any{"requests_per_second": 1e6})); err != nil {
+	limits := map[string]any{"requests_per_second": 1e6, "agency_requests": 256, "connections_per_second": 1e4, "connections": 4096}
+	if err := errors.Join(db.configure(w), w.Configure(limits)); err != nil {
 		return nil, errors.Join(err, o.Close())
 	}
 	return o, nil
