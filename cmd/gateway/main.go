@@ -119,7 +119,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := cfg.remembers(ctx, db, logger); err != nil {
+	if err := cfg.remembers(ctx, db, len(restores) > 0, logger); err != nil {
 		return err
 	}
 	watcher, err := directory.NewWatcher(ctx, directory.Config{Path: cfg.Directory, Last: filepath.Join(cfg.State, "directory.json"),
@@ -177,7 +177,7 @@ func (c config) exchange(db database.Database, log *disclosure.Log, secret secre
 		return nil, nil, err
 	}
 	x, err = exchange.New(exchange.Config{Gateway: gateway.ID(c.Gateway), Facts: register, Log: log, Store: db, AtRest: secret.ring,
-		Mail: mail, Binder: binder, Logger: logger, Refresh: refresh, Witnessed: c.witnessed})
+		Mail: mail, Binder: binder, Logger: logger, Refresh: refresh, Witnessed: c.witnessed, Restored: restores.Versions()})
 	return x, mail, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluss/gateway/disclosure"
+	"sluss/gateway/exchange"
 	"sluss/gateway/keys"
 	"sluss/gateway/recovery"
 	"sluss/gateway/store"
@@ -114,7 +115,8 @@ func restore(cmd *cobra.Command, o operated, file, last string) (r restored, err
 		return r, err
 	}
 	defer from.Close()
-	mark := recovery.Config{Keys: ring, Ring: o.Ring, Key: key, Anchor: anchor, Previous: o.Log, Checkpoint: checkpoint}
+	mark := recovery.Config{Keys: ring, Ring: o.Ring, Key: key, Anchor: anchor, Previous: o.Log, Checkpoint: checkpoint,
+		InForce: []string{exchange.DirectoryInForce, exchange.PolicyInForce}}
 	if err := mark.Verify(ctx, from); err != nil {
 		return r, err
 	}

@@ -93,8 +93,8 @@ type AtRest interface {
 	Destroy(key string) error // for good; what is under it opens no more
 }
 
-// Config configures an [Exchange]. Every field but Witnessed, Refresh and Now is
-// required.
+// Config configures an [Exchange]. Every field but Witnessed, Refresh, Restored and
+// Now is required.
 type Config struct {
 	Gateway gateway.ID
 	Facts   Facts
@@ -110,7 +110,10 @@ type Config struct {
 	// Refresh takes over what another gateway has put in force (see
 	// [Exchange.Elsewhere]). Default: it is found at the next look.
 	Refresh func(ctx context.Context)
-	Now     func() time.Time // default time.Now
+	// Restored are the versions of the directory and the policy that were restored
+	// from a backup (package recovery); nil if nothing was.
+	Restored map[string]int64
+	Now      func() time.Time // default time.Now
 }
 
 // Exchange carries exchanges out under the [Regime] in force. Before the first

@@ -136,14 +136,15 @@ func (x *Exchange) releasing(now time.Time) (*Regime, error) {
 // Elsewhere returns what another gateway on the database has put in force since
 // this one did: the file of the directory (of [DirectoryInForce]) or of the policy
 // ([PolicyInForce]), nil if nothing. Whoever gets it verifies it like a file, and
-// gives it to Register or Enact without its bytes.
+// gives it to Register or Enact without its bytes. What a restore brought back from a
+// backup was put in force by nobody.
 func (x *Exchange) Elsewhere(ctx context.Context, name string) ([]byte, error) {
 	states, err := x.cfg.Store.States(ctx, []string{name})
 	if err != nil {
 		return nil, err
 	}
 	st := states[0]
-	if st.Version == 0 || x.holds(st) {
+	if st.Version <= x.cfg.Restored[name] || x.holds(st) {
 		return nil, nil
 	}
 	if !hmac.Equal(st.MAC, x.mac(st)) {

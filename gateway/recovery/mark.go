@@ -31,6 +31,7 @@ type Config struct {
 	Anchor     string        // the log's anchor file
 	Previous   string        // the log's name until now
 	Checkpoint []byte        // the last that is known of that log
+	InForce    []string      // the states of what is in force: directory, policy
 	Now        func() time.Time
 }
 
@@ -58,7 +59,14 @@ func Mark(ctx context.Context, cfg Config) (History, error) {
 		now = after
 	}
 	r := Restore{Origin: Next(cfg.Previous), Previous: cfg.Previous, Checkpoint: string(cfg.Checkpoint), Index: head.Size,
-		Time: disclosure.At(now).Time}
+		Time: disclosure.At(now).Time, Versions: map[string]int64{}}
+	states, err := cfg.Store.States(ctx, cfg.InForce)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range states {
+		r.Versions[s.Name] = s.Version
+	}
 	h = append(h, r)
 	raw, err := json.Marshal(h)
 	if err != nil {

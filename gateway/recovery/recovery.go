@@ -62,6 +62,9 @@ type Restore struct {
 	Checkpoint string    `json:"checkpoint"` // the last that is known of Previous, as signed
 	Index      uint64    `json:"index"`      // of the marker: as many entries were restored
 	Time       time.Time `json:"time"`       // of the marker, later than all that was restored
+	// Versions are those of what was in force as restored, by name of the state.
+	// It is older than what a gateway has in its state directory, or the same.
+	Versions map[string]int64 `json:"versions"`
 }
 
 // History is every time that a database was restored, the oldest first.
@@ -83,6 +86,14 @@ func (h History) Origin() string {
 		return ""
 	}
 	return h[len(h)-1].Origin
+}
+
+// Versions returns those that the last restore brought back.
+func (h History) Versions() map[string]int64 {
+	if len(h) == 0 {
+		return nil
+	}
+	return h[len(h)-1].Versions
 }
 
 var numbered = regexp.MustCompile(`^(.*/log)/([1-9][0-9]*)$`)
