@@ -49,6 +49,8 @@ type book struct {
 	now    time.Time
 	n      int
 	last   facts.Statement // taken or refused last
+
+	restored []time.Time
 }
 
 // ring is shared by the tests: each key that a ring makes is synced to disk.
