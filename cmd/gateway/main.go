@@ -88,21 +88,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		return err
 	}
 	defer db.Close()
-	witnesses, err := cfg.witnesses()
-	if err != nil {
-		return err
-	}
-	restores, err := recovery.Check(ctx, db, secret.ring, cfg.Ring, cfg.Log)
-	if err != nil {
-		return err
-	}
-	anchor := filepath.Join(cfg.State, "checkpoint")
-	retired, err := recovery.Retire(anchor, restores)
-	if err != nil {
-		return err
-	}
-	log, err := disclosure.New(disclosure.Config{Store: db, Witnesses: witnesses, Key: secret.checkpoint, Origin: cfg.Log, Log: logger,
-		Anchor: anchor, Adopt: cfg.Adopt || retired})
+	log, restores, err := cfg.disclosures(ctx, db, secret, logger)
 	if err != nil {
 		return err
 	}
@@ -157,6 +143,27 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		logger.Info("gateway drained")
 	}
 	return err
+}
+
+// disclosures builds the log, of a database that is what it is believed to be, and
+// says when it was restored.
+func (c config) disclosures(ctx context.Context, db database.Database, secret secrets, logger *slog.Logger) (*disclosure.Log, recovery.History, error) {
+	witnesses, err := c.witnesses()
+	if err != nil {
+		return nil, nil, err
+	}
+	restores, err := recovery.Check(ctx, db, secret.ring, c.Ring, c.Log)
+	if err != nil {
+		return nil, nil, err
+	}
+	anchor := filepath.Join(c.State, "checkpoint")
+	retired, err := recovery.Retire(anchor, restores)
+	if err != nil {
+		return nil, nil, err
+	}
+	log, err := disclosure.New(disclosure.Config{Store: db, Witnesses: witnesses, Key: secret.checkpoint, Origin: c.Log, Log: logger,
+		Anchor: anchor, Adopt: c.Adopt || retired})
+	return log, restores, err
 }
 
 // exchange builds what carries exchanges out over a store and a log.
