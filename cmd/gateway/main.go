@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		return err
 	}
 	defer db.Close()
-	log, restores, err := cfg.log(ctx, db, secret, logger)
+	log, restores, err := cfg.disclosures(ctx, db, secret, logger)
 	if err != nil {
 		return err
 	}
@@ -145,8 +145,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 	return err
 }
 
-// log builds the disclosure log, of a database that may have been restored.
-func (c config) log(ctx context.Context, db database.Database, secret secrets, logger *slog.Logger) (*disclosure.Log, recovery.History, error) {
+// disclosures builds the log, of a database that is what it is believed to be, and
+// says when it was restored.
+func (c config) disclosures(ctx context.Context, db database.Database, secret secrets, logger *slog.Logger) (*disclosure.Log, recovery.History, error) {
 	witnesses, err := c.witnesses()
 	if err != nil {
 		return nil, nil, err

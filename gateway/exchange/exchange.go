@@ -93,8 +93,8 @@ type AtRest interface {
 	Destroy(key string) error // for good; what is under it opens no more
 }
 
-// Config configures an [Exchange]. Every field but Witnessed, Refresh, Restored
-// and Now is required.
+// Config configures an [Exchange]. Every field but Witnessed, Refresh, Restored and
+// Now is required.
 type Config struct {
 	Gateway gateway.ID
 	Facts   Facts

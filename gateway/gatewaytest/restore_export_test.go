@@ -13,7 +13,7 @@ import (
 
 // Repin gives everybody in the world another key of the log, as they would get it
 // out of band, and connects them anew.
-func (c *Cast) Repin(ctx context.Context, was, is, wasLog, isLog string) error {
+func (c *Cast) Repin(was, is, wasLog, isLog string) error {
 	err := filepath.WalkDir(c.s.w.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || d.Name() != "client.json" && d.Name() != "pins.json" && d.Name() != "gateway.json" {
 			return err

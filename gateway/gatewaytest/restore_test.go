@@ -36,8 +36,41 @@ func doesNotStart(t *testing.T, w *gatewaytest.World, why string) {
 	}
 }
 
-// ids are the identifiers of messages, with their delivery ids.
-func ids(list []client.Message) map[string]string {
+// loss is a world whose disk is lost.
+type loss struct {
+	*testing.T
+	w      *gatewaytest.World
+	c      *gatewaytest.Cast
+	data   string // the gateway's database
+	backup string
+}
+
+func (l loss) must(err error) {
+	l.Helper()
+	if err != nil {
+		l.Fatal(err)
+	}
+}
+
+func (l loss) seal() []byte {
+	l.Helper()
+	token, err := l.c.Assessment(l.Context())
+	l.must(err)
+	return token
+}
+
+func (l loss) send(token []byte) client.Receipt {
+	l.Helper()
+	r, err := l.c.Send(l.Context(), token)
+	l.must(err)
+	return r
+}
+
+// collect returns the delivery ids of what came, by identifier of the message.
+func (l loss) collect() map[string]string {
+	l.Helper()
+	list, err := l.c.Collect(l.Context())
+	l.must(err)
 	out := map[string]string{}
 	for _, m := range list {
 		out[string(m.Claims().ID)] = m.Delivery()
@@ -49,89 +82,43 @@ func ids(list []client.Message) map[string]string {
 // answered. Nothing leaves about the person until those who know have spoken, and
 // never on the consent as it was.
 func TestRestore(t *testing.T) {
-	ctx, w := t.Context(), newWorld(t)
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	w := newWorld(t)
+	l := loss{T: t, w: w, data: filepath.Join(w.Dir, "gateway", "data"), backup: filepath.Join(w.Dir, "backup.db")}
 	start(t, w)
-	c, err := gatewaytest.NewCast(ctx, w)
-	must(err)
-	send := func(token []byte) client.Receipt {
-		t.Helper()
-		r, err := c.Send(ctx, token)
-		must(err)
-		return r
-	}
-	seal := func() []byte {
-		t.Helper()
-		token, err := c.Assessment(ctx)
-		must(err)
-		return token
-	}
-	collect := func() map[string]string {
-		t.Helper()
-		list, err := c.Collect(ctx)
-		must(err)
-		return ids(list)
-	}
-
-	before := send(seal())
-	backup := filepath.Join(w.Dir, "backup.db")
-	operator(t, "store", "backup", "--config", w.Config(), backup)
-	first := collect()
-	lost := seal()
-	was := send(lost)
+	var err error
+	l.c, err = gatewaytest.NewCast(t.Context(), w)
+	l.must(err)
+	before := l.send(l.seal())
+	operator(t, "store", "backup", "--config", w.Config(), l.backup)
+	first := l.collect()
+	lost := l.seal()
+	was := l.send(lost)
 	if first[string(before.ID)] == "" {
 		t.Fatal("no exchange before the loss")
 	}
-	must(c.Withdrawn(ctx))
+	l.must(l.c.Withdrawn(t.Context()))
 	time.Sleep(2 * time.Second) // until that is published
-	must(w.Kill())
-
-	// The disk is lost. A copy put in its place is not the log that was seen.
-	data := filepath.Join(w.Dir, "gateway", "data")
-	must(os.RemoveAll(data))
-	must(os.Mkdir(data, 0o700))
-	raw, err := os.ReadFile(backup)
-	must(err)
-	must(os.WriteFile(filepath.Join(data, "sluss.db"), raw, 0o600))
-	doesNotStart(t, w, "older than one that was seen")
-	must(os.RemoveAll(data))
-
-	var done struct{ Log, Key string }
-	must(json.Unmarshal(operator(t, "store", "restore", "--json", "--config", w.Config(), backup), &done))
-	doesNotStart(t, w, "is "+done.Log+" since the database was restored")
-	var pins dev.Pins
-	raw, err = os.ReadFile(filepath.Join(w.Dir, "gateway", "pins.json"))
-	must(err)
-	must(json.Unmarshal(raw, &pins))
-	must(c.Repin(ctx, pins.Log, done.Key, "dev.sluss/log", done.Log))
-	marker := filepath.Join(w.Dir, "gateway", "state", "ring", "restored.json")
-	must(os.Rename(marker, marker+".hidden"))
-	doesNotStart(t, w, "restored.json is missing")
-	must(os.Rename(marker+".hidden", marker))
+	l.must(w.Kill())
+	l.restore()
 
 	start(t, w)
-	must(c.Again(ctx))
-	if got := collect(); len(got) != 0 {
+	l.must(l.c.Again(t.Context()))
+	if got := l.collect(); len(got) != 0 {
 		t.Errorf("%v left before anybody had confirmed anything", got)
 	}
 	// What was lost is taken in again, the same bytes, with a receipt of its own.
-	if again := send(lost); again.ID != was.ID || again.Digest != was.Digest {
+	if again := l.send(lost); again.ID != was.ID || again.Digest != was.Digest {
 		t.Errorf("sent again: %+v, before %+v", again, was)
 	}
-	if got := collect(); len(got) != 0 {
+	if got := l.collect(); len(got) != 0 {
 		t.Errorf("%v left before anybody had confirmed anything", got)
 	}
-	must(c.Confirm(ctx))
-	if got := collect(); len(got) != 0 {
+	l.must(l.c.Confirm(t.Context()))
+	if got := l.collect(); len(got) != 0 {
 		t.Errorf("%v left on a consent that nobody has stated again", got)
 	}
-	must(c.Consent(ctx))
-	got := collect()
+	l.must(l.c.Consent(t.Context()))
+	got := l.collect()
 	if len(got) != 2 || got[string(before.ID)] == "" || got[string(was.ID)] == "" {
 		t.Errorf("after all was stated again: %v, want %s and %s", got, before.ID, was.ID)
 	}
@@ -139,15 +126,46 @@ func TestRestore(t *testing.T) {
 		t.Error("what was handed out before the loss came again under the same delivery id")
 	}
 	stop(t, w)
-	state := filepath.Join(w.Dir, "gateway", "state")
-	operator(t, "log", "verify", "--pins", filepath.Join(w.Dir, "gateway", "pins.json"), data)
-	operator(t, "log", "fsck", "--pins", filepath.Join(w.Dir, "gateway", "pins.json"), "--kek", "file:"+filepath.Join(w.Dir, "gateway", "kek"),
-		"--ring", filepath.Join(state, "ring"), data)
-	if raw, err := os.ReadFile(filepath.Join(state, "checkpoint.1")); err != nil || !strings.HasPrefix(string(raw), "dev.sluss/log\n") {
-		t.Errorf("the evidence of what is missing: %q, %v", raw, err)
+	l.holds()
+}
+
+// restore restores the backup, past everything that must not pass for it.
+func (l loss) restore() {
+	l.Helper()
+	// A copy put in the place of the lost disk is not the log that was seen.
+	l.must(os.RemoveAll(l.data))
+	l.must(os.Mkdir(l.data, 0o700))
+	raw, err := os.ReadFile(l.backup)
+	l.must(err)
+	l.must(os.WriteFile(filepath.Join(l.data, "sluss.db"), raw, 0o600))
+	doesNotStart(l.T, l.w, "older than one that was seen")
+	l.must(os.RemoveAll(l.data))
+
+	var done struct{ Log, Key string }
+	l.must(json.Unmarshal(operator(l.T, "store", "restore", "--json", "--config", l.w.Config(), l.backup), &done))
+	doesNotStart(l.T, l.w, "is "+done.Log+" since the database was restored")
+	var pins dev.Pins
+	raw, err = os.ReadFile(filepath.Join(l.w.Dir, "gateway", "pins.json"))
+	l.must(err)
+	l.must(json.Unmarshal(raw, &pins))
+	l.must(l.c.Repin(pins.Log, done.Key, "dev.sluss/log", done.Log))
+	marker := filepath.Join(l.w.Dir, "gateway", "state", "ring", "restored.json")
+	l.must(os.Rename(marker, marker+".hidden"))
+	doesNotStart(l.T, l.w, "restored.json is missing")
+	l.must(os.Rename(marker+".hidden", marker))
+}
+
+// holds checks the log, and that who can write the database alone cannot make the
+// gateway forget.
+func (l loss) holds() {
+	l.Helper()
+	of := func(name ...string) string { return filepath.Join(append([]string{l.w.Dir, "gateway"}, name...)...) }
+	operator(l.T, "log", "verify", "--pins", of("pins.json"), l.data)
+	operator(l.T, "log", "fsck", "--pins", of("pins.json"), "--kek", "file:"+of("kek"), "--ring", of("state", "ring"), l.data)
+	if raw, err := os.ReadFile(of("state", "checkpoint.1")); err != nil || !strings.HasPrefix(string(raw), "dev.sluss/log\n") {
+		l.Errorf("the evidence of what is missing: %q, %v", raw, err)
 	}
-	// Who can write the database alone cannot make the gateway forget.
-	edited(t, data, "DELETE FROM state WHERE name = 'restored'")
-	edited(t, data, "DELETE FROM document WHERE name = 'restored'")
-	doesNotStart(t, w, "its marker was removed")
+	edited(l.T, l.data, "DELETE FROM state WHERE name = 'restored'")
+	edited(l.T, l.data, "DELETE FROM document WHERE name = 'restored'")
+	doesNotStart(l.T, l.w, "its marker was removed")
 }
