@@ -54,7 +54,7 @@ func serverFaults() []FaultCase {
 			Words: "PostgreSQL: the gateway is given a copy of its database from before: it must not start on it"},
 		{Name: "pg-fork", Count: 5, before: onServer, strike: strikeServerFork,
 			Words: "PostgreSQL: two gateways go on with copies of one database; then the one is given the other's: it must not start on it"},
-		{Name: "pg-tamper", Count: 1, before: onServer, whole: tamper,
+		{Name: "pg-tamper", Count: 5, before: onServer, whole: tamper,
 			Words: "PostgreSQL: one row of one table is altered, deleted or inserted through SQL: log fsck finds it"},
 	}
 }
@@ -160,8 +160,8 @@ func threeOnServer(ctx context.Context, r *faultRun) error {
 		return err
 	}
 	to := []Backend{{r.w.Agencies, "http://" + r.w.Operations + "/readyz"}}
-	for range 2 {
-		m, err := r.w.beside()
+	for i := range 2 {
+		m, err := r.another(i + 1)
 		if err != nil {
 			return err
 		}
@@ -171,6 +171,23 @@ func threeOnServer(ctx context.Context, r *faultRun) error {
 	b, err := r.balance(ctx, to)
 	r.front = b
 	return err
+}
+
+// another returns a gateway beside the run's, which takes the log as it finds it.
+func (r *faultRun) another(i int) (*World, error) {
+	agencies, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	operations, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	w, err := r.w.beside(i, agencies, operations, r.place())
+	if err != nil {
+		return nil, err
+	}
+	return w, w.Configure(map[string]any{"adopt": true, "ring": r.w.ring()})
 }
 
 // strikeInWrite has the kernel kill the gateway when it writes to a connection.
@@ -298,9 +315,9 @@ func strikeCut(ctx context.Context, r *faultRun) error {
 
 // strikeHalfOpen loses what the server answers.
 func strikeHalfOpen(ctx context.Context, r *faultRun) error {
-	r.pg.network.Fail(ToClient, Fault{Swallow: true})
+	r.pg.network.Fail(ToClient, Impairment{Swallow: true})
 	r.quiet(ctx, r.up(3*time.Second))
-	r.pg.network.Fail(ToClient, Fault{})
+	r.pg.network.Fail(ToClient, Impairment{})
 	return nil
 }
 
@@ -339,11 +356,11 @@ func strikeServerFork(ctx context.Context, r *faultRun) error {
 	if err != nil {
 		return err
 	}
-	other, err := r.w.beside()
+	other, err := r.another(1)
 	if err != nil {
 		return err
 	}
-	if err := other.Configure(map[string]any{"database": uri, "adopt": true}); err != nil {
+	if err := other.Configure(map[string]any{"database": uri}); err != nil {
 		return err
 	}
 	if err := errors.Join(other.Start(ctx), r.sendTo(ctx, other)); err != nil {
