@@ -1,12 +1,12 @@
 # make demo   the main job: a whole story over real sockets      (README, first command)
 # make test   everything that must hold                          (README, second command)
 # make run    the demo's gateway, kept running, with what to try
-# make crash | fuzz | interop   see README
+# make faults | fuzz | interop   see README
 # make bench | bench-growth | soak   measure, and write the report   (deploy/benchmarks)
 
 SHELL := /bin/bash
 GO    ?= go
-COUNT ?= 200
+COUNT ?= 0
 SEED  ?= 1
 FUZZ  ?= 30s
 BENCH := $(GO) run ./gateway/gatewaytest/bench
@@ -21,7 +21,7 @@ DURATION      ?= 30m
 SHARE         ?= 0.7
 RACED := ./gateway/store/... ./gateway/disclosure/... ./gateway/relay/... ./gateway/exchange/...
 
-.PHONY: interop-tlog all demo run test lint unit race rego law crash fuzz interop bench bench-growth bench-report bench-parts soak clean
+.PHONY: interop-tlog all demo run test lint unit race rego law faults fuzz interop bench bench-growth bench-report bench-parts soak clean
 
 all: bin/gateway
 
@@ -57,8 +57,8 @@ law: all
 	bin/gatewayctl policy test policies
 	bin/gatewayctl policy never policies
 
-crash: all
-	bin/gatewayctl crash --count $(COUNT) --seed $(SEED)
+faults: all
+	bin/gatewayctl faults --count $(COUNT) --seed $(SEED)
 
 fuzz:
 	@set -e; for pkg in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \

@@ -68,7 +68,7 @@ func Fsck(ctx context.Context, s Checkable, o FsckOptions) ([]string, error) {
 		return nil, err
 	}
 	f := &fsck{ctx: ctx, s: s, o: o, found: found, since: head.Size, kept: map[gateway.Digest]bool{}, stated: map[string]int64{},
-		rows: map[uint64]bool{}, content: map[gateway.MessageID]bool{}, addressed: map[placement]bool{}, versions: map[string]int64{}, reported: map[string]Kind{}, said: map[string]Kind{},
+		rows: map[uint64]bool{}, content: map[gateway.MessageID]bool{}, addressed: map[mailbox]bool{}, versions: map[string]int64{}, reported: map[string]Kind{}, said: map[string]Kind{},
 		expired: map[gateway.MessageID]bool{}, ended: map[gateway.MessageID]bool{}}
 	// The log comes last: on a store in use, it then has at least the entries
 	// that the rows read before rest on.
@@ -95,7 +95,7 @@ type fsck struct {
 	kept      map[gateway.Digest]bool    // statements
 	stated    map[string]int64           // state → number of its statements
 	content   map[gateway.MessageID]bool // messages whose content was opened
-	addressed map[placement]bool         // mailboxes that messages are for → whether they are there
+	addressed map[mailbox]bool           // mailboxes that messages are for → whether they are there
 	reported  map[string]Kind            // delivery → what the mailbox says the recipient reported
 	expired   map[gateway.MessageID]bool // messages that a mailbox says have ended before their time
 
@@ -110,8 +110,8 @@ type fsck struct {
 	versions map[string]int64 // of the states
 }
 
-// placement is a mailbox that a message is for.
-type placement struct {
+// mailbox is one that a message is for.
+type mailbox struct {
 	message gateway.MessageID
 	issuer  gateway.AgencyID
 	role    gateway.Role
@@ -336,10 +336,10 @@ func (f *fsck) messages() error {
 		if e1.Message != m.ID || issuer != m.Issuer || e1.Type != m.Type || e1.Digest == nil || *e1.Digest != m.Digest {
 			f.find("message %s: not the one that entry %d took in", m.ID, entry)
 		}
-		if e1.Kind != StatementAdmitted && to != m.To {
+		if to != m.To {
 			f.find("message %s: recipient is not that of entry %d", m.ID, entry)
 		}
-		if e1.Kind == MessageAccepted && (!m.Issued.Equal(time.Unix(e1.Issued, 0)) || !m.Expires.Equal(time.Unix(e1.Expires, 0))) {
+		if e1.Kind != RequestReceived && (!m.Issued.Equal(time.Unix(e1.Issued, 0)) || !m.Expires.Equal(time.Unix(e1.Expires, 0))) {
 			f.find("message %s: times are not those of entry %d", m.ID, entry)
 		}
 		if f.o.Token != nil && m.Key != "" {
@@ -349,7 +349,7 @@ func (f *fsck) messages() error {
 			}
 			f.content[m.ID] = len(roles) > 0
 			for _, role := range roles {
-				f.addressed[placement{m.ID, m.Issuer, role}] = false
+				f.addressed[mailbox{m.ID, m.Issuer, role}] = false
 			}
 		}
 		return nil
@@ -391,7 +391,7 @@ func (f *fsck) mail() error {
 			}
 			return nil
 		}
-		to := placement{m.Message, m.Issuer, m.Role}
+		to := mailbox{m.Message, m.Issuer, m.Role}
 		if _, known := f.addressed[to]; known {
 			f.addressed[to] = true
 		} else if f.opened(m) {

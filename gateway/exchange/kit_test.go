@@ -204,7 +204,7 @@ func (b *bench) wire(ring *keys.Ring, quiet *slog.Logger) {
 		t.Fatal(err)
 	}
 	binder := first(receipt.New(signer))
-	b.x, err = exchange.New(exchange.Config{Gateway: id, Facts: b, Log: b.log, Store: b.store.Store.(*sqlite.Store), AtRest: ring,
+	b.x, err = exchange.New(exchange.Config{Gateway: id, Facts: b, Log: b.log, Store: failing{b.store, b.store.Store.(*sqlite.Store), b.store.Store.(*sqlite.Store)}, AtRest: ring,
 		Mail: mail, Binder: binder, Logger: quiet, Now: b.clock})
 	if err != nil {
 		t.Fatal(err)
@@ -372,4 +372,9 @@ func (b *bench) holds() {
 	}
 }
 
-var _ store.Store = (*storetest.Faulty)(nil)
+// failing is a store that can fail, with what retention and auditors ask of one.
+type failing struct {
+	*storetest.Faulty
+	store.Forgetter
+	store.Searcher
+}

@@ -49,9 +49,10 @@ func StoredState(rest AtRest, db Store, register interface {
 		if s.Name != DirectoryInForce && s.Name != PolicyInForce {
 			return register.Authentic(ctx, s)
 		}
-		if !hmac.Equal(s.MAC, x.mac(s)) {
-			return fmt.Errorf("%w: %s", ErrState, s.Name)
+		d, err := db.Document(ctx, s.Name)
+		if err == nil && (!hmac.Equal(s.MAC, x.mac(s)) || d.Version != s.Version) {
+			err = fmt.Errorf("%w: %s", ErrState, s.Name)
 		}
-		return nil
+		return err
 	}
 }

@@ -6,10 +6,10 @@
 // gateway binary that serves it. It can be stopped, killed with SIGKILL and
 // started again; what it wrote (database, log files, metrics) can be searched
 // for the words that test payloads carry. [Play] tells the story of the demo,
-// in which every step checks what it claims; [Crash] kills the gateway under load
-// and compares what clients were told with what is on the disk. The commands
-// "gatewayctl demo" and "gatewayctl crash" and the tests of this package run the
-// same ones.
+// in which every step checks what it claims; [Faults] lets gateway, disk, database
+// and network fail under load and compares what clients were told with what is on
+// the disk. The commands "gatewayctl demo" and "gatewayctl faults" and the tests of
+// this package run the same ones.
 //
 // The kit invents no behaviour: clients are the SDK (package client), the
 // gateway is the program that operators run, and nothing is replaced by a

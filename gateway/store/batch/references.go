@@ -30,7 +30,9 @@ var References = []Reference{
 	{"mail: message is missing, or for another agency",
 		`SELECT mail.seq FROM mail LEFT JOIN message AS m ON m.id = mail.message AND m.issuer = mail.issuer
 		WHERE mail.message <> '' AND m.recipient IS DISTINCT FROM mail.agency`},
-	{"mail: neither message nor notice, or both", `SELECT seq FROM mail WHERE (message = '') = (notice_id = '')`},
+	{"mail: neither message nor notice, or both",
+		`SELECT seq FROM mail WHERE (message = '') = (notice_id = '') OR (message = '') = (length(notice) = 0)
+			OR message = '' AND (issuer <> '' OR delivery <> '')`},
 	{"mail: number is beyond the last one given", `SELECT seq FROM mail, head WHERE seq > mail_seq`},
 	{"mail: state is none of the states", `SELECT seq FROM mail WHERE state NOT IN ('waiting','held','handed','done','expired','refused')`},
 	{"mail: a message that was handed out names no release entry",
