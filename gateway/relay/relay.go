@@ -127,12 +127,19 @@ func New(cfg Config) (*Relay, error) {
 // are more; nobody at another replica does for a moment, and should one after
 // all, the version of the item decides.
 func (r *Relay) Waiting(ctx context.Context, box Box, limit int) (items []store.Mail, more bool, done func(), err error) {
-	ahead := r.claims.number(box)
-	found, err := r.cfg.Store.Mailbox(ctx, box.Agency, []gateway.Role{box.Role}, r.cfg.Now(), limit+ahead)
-	if err != nil {
-		return nil, false, func() {}, err
+	var mine []store.Mail
+	for len(mine) == 0 {
+		ask := limit + r.claims.number(box)
+		found, err := r.cfg.Store.Mailbox(ctx, box.Agency, []gateway.Role{box.Role}, r.cfg.Now(), ask)
+		if err != nil {
+			return nil, false, func() {}, err
+		}
+		mine, more = r.claims.take(box, found, limit), len(found) >= ask
+		if !more || limit == 0 {
+			break
+		}
+		// Others have claimed all of it since they were counted: look further.
 	}
-	mine := r.claims.take(box, found, limit)
 	done = func() { r.claims.release(box, mine) }
 	now := r.cfg.Now()
 	items, err = r.cfg.Store.Claim(ctx, r.holder, mine, now, now.Add(r.cfg.Recheck))
@@ -140,7 +147,7 @@ func (r *Relay) Waiting(ctx context.Context, box Box, limit int) (items []store.
 		done()
 		return nil, false, func() {}, err
 	}
-	return items, len(found) >= limit+ahead, done, nil
+	return items, more, done, nil
 }
 
 // Lease returns the moment until which an item handed out now is not handed

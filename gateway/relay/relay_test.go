@@ -43,14 +43,20 @@ type mailbox struct {
 	bodies   int // that the next purge finds
 	// elsewhere are the items that another gateway has claimed.
 	elsewhere map[int64]bool
+	// between is done once, before the mailbox is looked at.
+	between func()
 }
 
 func (m *mailbox) Claim(_ context.Context, _ string, items []store.Mail, _, _ time.Time) ([]store.Mail, error) {
 	return slices.DeleteFunc(slices.Clone(items), func(i store.Mail) bool { return m.elsewhere[i.Seq] }), nil
 }
 
-func (m *mailbox) Mailbox(context.Context, gateway.AgencyID, []gateway.Role, time.Time, int) ([]store.Mail, error) {
-	return m.items, nil
+func (m *mailbox) Mailbox(_ context.Context, _ gateway.AgencyID, _ []gateway.Role, _ time.Time, limit int) ([]store.Mail, error) {
+	if between := m.between; between != nil {
+		m.between = nil
+		between()
+	}
+	return slices.Clone(m.items[:min(limit, len(m.items))]), nil
 }
 
 func (m *mailbox) MailByDelivery(_ context.Context, agency gateway.AgencyID, ids []string) ([]store.Mail, error) {
@@ -420,4 +426,23 @@ func TestClaimed(t *testing.T) {
 	if again, _, _, err := r.Waiting(t.Context(), box, 10); err != nil || len(again) != len(all) {
 		t.Errorf("%v, %v; want all", again, err)
 	}
+}
+
+// TestClaimedBetween: a poll that finds only what others have claimed since it
+// counted looks further.
+func TestClaimedBetween(t *testing.T) {
+	r, m, _ := newRelay(t)
+	second := m.items[0]
+	second.Seq, second.Message = 99, jti+"2"
+	m.items = []store.Mail{m.items[0], second}
+	m.between = func() {
+		if other, _, _, err := r.Waiting(t.Context(), box, 1); err != nil || len(other) != 1 {
+			t.Errorf("the other poll: %v, %v", other, err)
+		}
+	}
+	got, _, done, err := r.Waiting(t.Context(), box, 1)
+	if err != nil || len(got) != 1 || got[0].Seq != 99 {
+		t.Errorf("%v, %v; want the second item", got, err)
+	}
+	done()
 }
