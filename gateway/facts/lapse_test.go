@@ -86,7 +86,8 @@ func TestRestored(t *testing.T) {
 		say   func()
 		opens []string
 	}{
-		{func() { b.must(townA, worker, "exit.person_attributes", attributes) }, []string{"not protected", "place known"}},
+		{func() { b.must(townA, worker, "exit.person_attributes", `{"place_hidden": false}`) }, []string{"place known"}},
+		{func() { b.must(townA, worker, "exit.person_attributes", attributes) }, []string{"not protected"}},
 		{func() { b.must(police, security, "exit.person_attributes", `{"psw": false}`) }, []string{"no psw"}},
 		{func() { b.must(police, security, "exit.person_attributes", `{"elevated_threat": false}`) }, []string{"no threat"}},
 		{func() { b.must(townA, worker, "exit.case_state", caseWith(nil)) }, []string{"on record", "case open"}},

@@ -14,10 +14,12 @@ import (
 	"sluss/gateway/store/storetest"
 )
 
+// shared is the server; it lives as long as this does.
+var shared pgtest.Shared
+
 // TestMigrate copies the embedded database to a server and from there to a file:
 // each time it is the same to the byte, and the server goes on with it.
 func TestMigrate(t *testing.T) {
-	var shared pgtest.Shared
 	from, err := database.Open(t.Context(), database.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
