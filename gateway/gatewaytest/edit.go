@@ -97,7 +97,7 @@ func (e *editor) exec(ctx context.Context, query string, args ...any) error {
 		}
 	}
 	done, err := e.db.ExecContext(ctx, query, args...)
-	if err != nil && strings.Contains(strings.ToLower(err.Error()), "constraint") {
+	if err != nil && (strings.Contains(strings.ToLower(err.Error()), "constraint") || strings.Contains(err.Error(), "can only be updated to DEFAULT")) {
 		return fmt.Errorf("%w: %w", errBarred, err)
 	}
 	if err != nil {
@@ -155,12 +155,23 @@ func (t table) where(r row) (string, []any) {
 }
 
 func (e *editor) replace(ctx context.Context, t table, old, now row) error {
+	var set []string
+	var vals []any
+	for _, c := range t.columns {
+		if !same(old[c], now[c]) {
+			set, vals = append(set, c+" = ?"), append(vals, now[c])
+		}
+	}
 	where, args := t.where(old)
-	return e.exec(ctx, "UPDATE "+t.name+" SET "+strings.Join(t.columns, " = ?, ")+" = ?"+where, append(t.values(now), args...)...)
+	return e.exec(ctx, "UPDATE "+t.name+" SET "+strings.Join(set, ", ")+where, append(vals, args...)...)
 }
 
 func (e *editor) insert(ctx context.Context, t table, r row) error {
-	return e.exec(ctx, "INSERT INTO "+t.name+" ("+strings.Join(t.columns, ", ")+") VALUES (?"+strings.Repeat(", ?", len(t.columns)-1)+")", t.values(r)...)
+	overriding := ""
+	if e.dollar { // what the server numbers by itself
+		overriding = " OVERRIDING SYSTEM VALUE"
+	}
+	return e.exec(ctx, "INSERT INTO "+t.name+" ("+strings.Join(t.columns, ", ")+")"+overriding+" VALUES (?"+strings.Repeat(", ?", len(t.columns)-1)+")", t.values(r)...)
 }
 
 func (e *editor) remove(ctx context.Context, t table, r row) error {
@@ -221,11 +232,13 @@ func others(v, another any, random *rand.Rand) []any {
 		}
 		out = append(out, flipped, []byte{})
 	}
-	return slices.DeleteFunc(out, func(o any) bool {
-		a, isBytes := o.([]byte)
-		b, _ := v.([]byte)
-		return isBytes && bytes.Equal(a, b) || !isBytes && o == v
-	})
+	return slices.DeleteFunc(out, func(o any) bool { return same(o, v) })
+}
+
+func same(a, b any) bool {
+	x, isBytes := a.([]byte)
+	y, both := b.([]byte)
+	return isBytes && both && bytes.Equal(x, y) || !isBytes && !both && a == b
 }
 
 // beside are keys that no row has.

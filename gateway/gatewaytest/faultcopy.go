@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 )
 
@@ -45,8 +46,12 @@ func (r *faultRun) instead(ctx context.Context, other string) error {
 // of the first one's, which has meanwhile gone another way.
 func strikeFork(ctx context.Context, r *faultRun) error {
 	dir := filepath.Join(r.w.Dir, "fork")
-	if err := errors.Join(r.w.Stop(), os.CopyFS(filepath.Join(dir, "gateway"), os.DirFS(filepath.Join(r.w.Dir, "gateway")))); err != nil {
+	if err := errors.Join(r.w.Stop(), os.Mkdir(dir, 0o755)); err != nil {
 		return err
+	}
+	// With the modes: keys that others may read are refused.
+	if out, err := exec.CommandContext(ctx, "cp", "-a", filepath.Join(r.w.Dir, "gateway"), dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("copying the gateway: %w: %s", err, out)
 	}
 	defer os.RemoveAll(dir)
 	agencies, err := freePort()
@@ -63,7 +68,11 @@ func strikeFork(ctx context.Context, r *faultRun) error {
 	}
 	// Within a minute of its start it writes nothing of its own; so it is told to:
 	// what a second operator would do.
-	if err := errors.Join(other.Start(ctx), r.sendTo(ctx, other)); err != nil {
+	err = other.Start(ctx)
+	if err == nil {
+		err = r.sendTo(ctx, other)
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("starting the fork: %w", err), other.Kill())
 	}
 	if err := errors.Join(other.Stop(), r.start(ctx), r.goesOn(ctx), r.w.Stop()); err != nil {

@@ -265,11 +265,11 @@ func strikeServerFull(ctx context.Context, r *faultRun) error {
 		return err
 	}
 	err := sleep(ctx, 2*time.Second+r.up(2*time.Second))
-	return errors.Join(err, os.Remove(ballast), r.up1(ctx))
+	return errors.Join(err, os.Remove(ballast), r.serverUp(ctx))
 }
 
-// up1 starts the server again if it has ended.
-func (r *faultRun) up1(ctx context.Context) error {
+// serverUp starts the server again if it has ended.
+func (r *faultRun) serverUp(ctx context.Context) error {
 	for end := time.Now().Add(5 * time.Second); ; time.Sleep(100 * time.Millisecond) {
 		if _, err := r.pg.primary.Value(ctx, "1"); err == nil {
 			return nil
@@ -293,7 +293,7 @@ func strikeServerSync(ctx context.Context, r *faultRun) error {
 	r.quiet(ctx, r.up(time.Second))
 	n, err := i.heal()
 	r.report.Injected += n
-	return errors.Join(err, r.up1(ctx))
+	return errors.Join(err, r.serverUp(ctx))
 }
 
 func strikeServerReadOnly(ctx context.Context, r *faultRun) error {
@@ -363,7 +363,10 @@ func strikeServerFork(ctx context.Context, r *faultRun) error {
 	if err := other.Configure(map[string]any{"database": uri}); err != nil {
 		return err
 	}
-	if err := errors.Join(other.Start(ctx), r.sendTo(ctx, other)); err != nil {
+	if err = other.Start(ctx); err == nil {
+		err = r.sendTo(ctx, other)
+	}
+	if err != nil {
 		return errors.Join(fmt.Errorf("starting the fork: %w", err), other.Kill())
 	}
 	if err := errors.Join(other.Stop(), r.start(ctx), r.goesOn(ctx), r.w.Stop()); err != nil {
