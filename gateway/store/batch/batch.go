@@ -111,13 +111,22 @@ func New(head HeadRow) *Batch {
 	}
 }
 
-// What the writes name and is there, each read under the head's lock. Bodies of
-// messages and statements need not be read.
-func (b *Batch) FoundState(s store.State)         { b.state[s.Name] = s.Version }
-func (b *Batch) FoundReplay(r ReplayRow)          { b.replayed[r.ID] = true }
-func (b *Batch) FoundMessage(m MessageRow)        { b.message[Key{m.ID, m.Issuer}] = m }
+// FoundState takes note of a state that a write names. Like what the other Found
+// methods take it was read under the head's lock.
+func (b *Batch) FoundState(s store.State) { b.state[s.Name] = s.Version }
+
+// FoundReplay takes note of a single-use identifier that was used before.
+func (b *Batch) FoundReplay(r ReplayRow) { b.replayed[r.ID] = true }
+
+// FoundMessage takes note of a message that is there; its body need not be read.
+func (b *Batch) FoundMessage(m MessageRow) { b.message[Key{m.ID, m.Issuer}] = m }
+
+// FoundStatement takes note of a statement that is there; its body need not be
+// read.
 func (b *Batch) FoundStatement(s store.Statement) { b.statement[Key{s.ID, s.Issuer}] = s }
-func (b *Batch) FoundItem(m store.Mail)           { b.item[m.Seq] = m }
+
+// FoundItem takes note of a mailbox item that a write changes.
+func (b *Batch) FoundItem(m store.Mail) { b.item[m.Seq] = m }
 
 // Quota knows how much mailboxes and senders hold.
 type Quota interface {
