@@ -66,7 +66,7 @@ func (l *Log) publish(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("asking who publishes: %w", err)
 	}
-	s := l.latest.Load()
+	var s *signed
 	switch {
 	case leads && l.circle != nil:
 		s, err = l.witness(ctx)

@@ -80,6 +80,5 @@ func (o *ours) Usage() (u load.Usage, err error) {
 // Close implements [load.System].
 func (o *ours) Close() error { return errors.Join(o.w.Kill(), o.db.Close()) }
 
-// pins and anchor are what the log is verified with.
-func (o *ours) pins() string   { return filepath.Join(o.w.Dir, "gateway", "pins.json") }
+// anchor is the file of the checkpoint published last.
 func (o *ours) anchor() string { return filepath.Join(o.w.Dir, "gateway", "state", "checkpoint") }
