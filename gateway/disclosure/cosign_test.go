@@ -92,7 +92,10 @@ func (s *station) answer(f func(w http.ResponseWriter, body string) bool) { s.sp
 
 // down makes the witness fail.
 func (s *station) down() {
-	s.answer(func(w http.ResponseWriter, _ string) bool { http.Error(w, "down", http.StatusServiceUnavailable); return true })
+	s.answer(func(w http.ResponseWriter, _ string) bool {
+		http.Error(w, "down", http.StatusServiceUnavailable)
+		return true
+	})
 }
 
 func (s *station) up() { s.spoil.Store(nil) }
