@@ -50,8 +50,10 @@ func strikeFork(ctx context.Context, r *faultRun) error {
 		return err
 	}
 	// With the modes: keys that others may read are refused.
-	if out, err := exec.CommandContext(ctx, "cp", "-a", filepath.Join(r.w.Dir, "gateway"), dir).CombinedOutput(); err != nil {
-		return fmt.Errorf("copying the gateway: %w: %s", err, out)
+	for _, name := range []string{"gateway", "ca", "directory.json", "snapshot.json"} {
+		if out, err := exec.CommandContext(ctx, "cp", "-a", filepath.Join(r.w.Dir, name), dir).CombinedOutput(); err != nil {
+			return fmt.Errorf("copying the gateway: %w: %s", err, out)
+		}
 	}
 	defer os.RemoveAll(dir)
 	agencies, err := freePort()

@@ -220,6 +220,7 @@ func (r *faultRun) goesOn(ctx context.Context) error {
 // start starts the gateway and notes how long it took. While it was away
 // another process may have had its port for a moment.
 func (r *faultRun) start(ctx context.Context) error {
+	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
@@ -228,6 +229,9 @@ func (r *faultRun) start(ctx context.Context) error {
 		if err == nil {
 			r.starts = append(r.starts, time.Since(begun))
 			return nil
+		}
+		if whole.Err() != nil { // the run was told to end
+			return context.Cause(whole)
 		}
 		if ctx.Err() != nil || !strings.Contains(err.Error(), "address already in use") {
 			return fmt.Errorf("%w: starting again: %w", ErrFault, err)

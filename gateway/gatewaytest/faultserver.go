@@ -356,7 +356,7 @@ func strikeServerFork(ctx context.Context, r *faultRun) error {
 	if err != nil {
 		return err
 	}
-	other, err := r.another(1)
+	other, err := r.another(1 + r.report.Count) // with a state of its own each time
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package ingress
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -90,6 +91,11 @@ func (s *Server) await(r *http.Request, p authn.Peer, q exchange.PollRequest) (e
 	got, err := inTurn(s, r.WithContext(ctx), p, func(ctx context.Context) (exchange.PollAnswer, error) {
 		return s.cfg.Exchange.Poll(ctx, p, q)
 	})
+	if errors.Is(err, errGone) && r.Context().Err() == nil {
+		// The wait ended before it was the poll's turn, and the caller is there: no
+		// answer would be an empty one with status 200.
+		return got, gateway.Refuse(gateway.CodeUnavailable, "the gateway is shutting down", nil)
+	}
 	if got.Sets == nil {
 		got.Sets = map[string]string{} // RFC 8936, Section 2.3: always there
 	}
