@@ -100,6 +100,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) (err error) {
 		stopLog(errDrained)
 		err = errors.Join(err, unless(<-logDone, "disclosure log"))
 	}()
+	if err := log.Started(ctx); err != nil {
+		return err // which the log's own follows
+	}
 	var elsewhere func(context.Context)
 	x, mail, err := cfg.exchange(db, log, secret, logger, restores, func(ctx context.Context) { elsewhere(ctx) })
 	if err != nil {

@@ -121,6 +121,7 @@ type Log struct {
 	signer   note.Signer
 	verifier note.Verifier
 	queue    chan *request
+	started  chan struct{} // closed when Run takes entries
 	stopped  chan struct{} // closed when Run has ended
 	metrics  metrics
 	holder   string // this gateway among those on the database
@@ -165,7 +166,7 @@ func New(cfg Config) (*Log, error) {
 	}
 	l := &Log{
 		cfg: cfg, signer: s, verifier: v, news: news{next: make(chan struct{})},
-		queue: make(chan *request, 4*maxBatch), stopped: make(chan struct{}), metrics: newMetrics(), holder: rand.Text(),
+		queue: make(chan *request, 4*maxBatch), started: make(chan struct{}), stopped: make(chan struct{}), metrics: newMetrics(), holder: rand.Text(),
 	}
 	if cfg.Witnesses != nil {
 		if err := l.gather(); err != nil {
@@ -184,6 +185,7 @@ func (l *Log) Run(ctx context.Context) error {
 	if err := l.start(ctx); err != nil {
 		return fmt.Errorf("starting log: %w", err)
 	}
+	close(l.started)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return l.batches(ctx) })
 	g.Go(func() error { return l.publications(ctx) })
@@ -194,6 +196,19 @@ func (l *Log) Run(ctx context.Context) error {
 		err = perr // without a quorum, as while it ran, nothing is published
 	}
 	return err
+}
+
+// Started returns when [Log.Run] takes entries: the stored log is the one that was
+// seen. It is [ErrStopped] when Run has ended instead, and says why.
+func (l *Log) Started(ctx context.Context) error {
+	select {
+	case <-l.started:
+		return nil
+	case <-l.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Verifier returns the verifier of the log's checkpoints.

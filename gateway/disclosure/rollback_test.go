@@ -119,6 +119,9 @@ func TestStart(t *testing.T) {
 			s := openStore(t, dir)
 			l := run(t, disclosure.Config{Store: s, Anchor: filepath.Join(dir, "anchor")})
 			c, err := l.Append(t.Context(), submission(t, time.Now()))
+			if started := l.Started(t.Context()); (started == nil) != (row.want == nil) || started != nil && !errors.Is(started, disclosure.ErrStopped) {
+				t.Errorf("Started = %v", started)
+			}
 			if row.want == nil {
 				if err != nil || c.Index() != 5 {
 					t.Errorf("Append = %d, %v, want 5", c.Index(), err)
