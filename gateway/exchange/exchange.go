@@ -226,16 +226,9 @@ func (r *Regime) owner(name gateway.AgencyID, now time.Time) gateway.AgencyID {
 	return name
 }
 
-// aad binds the content of a stored message to its row: to all that is read from
-// the row where the content is not opened.
-func aad(m store.Message) []byte {
-	return fmt.Appendf(nil, "message\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%d\x00%d", m.Issuer, m.ID, m.Digest, m.To, m.Sender, m.Type,
-		m.Subject, m.Issued.UnixMilli(), m.Expires.UnixMilli())
-}
-
 // open returns a message as it was taken in.
 func (x *Exchange) open(m store.Message) (envelope.Message, error) {
-	raw, err := x.cfg.AtRest.Decrypt(m.Key, m.Body, aad(m))
+	raw, err := x.cfg.AtRest.Decrypt(m.Key, m.Body, StoredAAD(m))
 	if err != nil {
 		return envelope.Message{}, fmt.Errorf("opening a stored message: %w", err)
 	}

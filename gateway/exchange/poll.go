@@ -236,7 +236,7 @@ func (x *Exchange) answered(ctx context.Context, c envelope.Claims, role gateway
 	if err != nil {
 		return nil, err
 	}
-	raw, err := x.cfg.AtRest.Decrypt(row.Key, row.Body, aad(row))
+	raw, err := x.cfg.AtRest.Decrypt(row.Key, row.Body, StoredAAD(row))
 	if err != nil {
 		return nil, fmt.Errorf("opening a stored request: %w", err)
 	}

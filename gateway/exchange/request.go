@@ -143,7 +143,7 @@ func (x *Exchange) requestWrite(ctx context.Context, o authn.Official, r ruling,
 	}
 	row := &store.Message{Issuer: a.Agency, ID: a.ID, Digest: gateway.DigestOf([]byte(token)), To: a.Discloser, Sender: a.Role, Type: a.Type,
 		Subject: a.Subject, Issued: a.IssuedAt, Expires: r.now.Add(requestLife)}
-	if row.Body, row.Key, err = x.cfg.AtRest.Encrypt(a.Agency, "message", r.now, []byte(token), aad(*row)); err != nil {
+	if row.Body, row.Key, err = x.cfg.AtRest.Encrypt(a.Agency, "message", r.now, []byte(token), StoredAAD(*row)); err != nil {
 		return store.Write{}, err
 	}
 	w.Message = row

@@ -17,7 +17,7 @@ import (
 // of which a request has none.
 func StoredToken(rest AtRest) func(store.Message) (gateway.Digest, []gateway.Role, error) {
 	return func(m store.Message) (gateway.Digest, []gateway.Role, error) {
-		raw, err := rest.Decrypt(m.Key, m.Body, aad(m))
+		raw, err := rest.Decrypt(m.Key, m.Body, StoredAAD(m))
 		if err != nil {
 			return gateway.Digest{}, nil, err
 		}
@@ -27,6 +27,13 @@ func StoredToken(rest AtRest) func(store.Message) (gateway.Digest, []gateway.Rol
 		}
 		return gateway.DigestOf(raw), msg.Claims().ToRoles, nil
 	}
+}
+
+// StoredAAD binds the content of a stored message to its row: to all that is read
+// from the row where the content is not opened.
+func StoredAAD(m store.Message) []byte {
+	return fmt.Appendf(nil, "message\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%d\x00%d", m.Issuer, m.ID, m.Digest, m.To, m.Sender, m.Type,
+		m.Subject, m.Issued.UnixMilli(), m.Expires.UnixMilli())
 }
 
 // StoredState returns what a check of the database needs to verify a state:

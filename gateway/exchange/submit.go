@@ -187,7 +187,7 @@ const messageClass = "message"
 // post puts a message into the mailbox of each function it is for.
 func (x *Exchange) post(w *store.Write, msg envelope.Message, now time.Time) (err error) {
 	row := w.Message
-	row.Body, row.Key, err = x.cfg.AtRest.Encrypt(row.Issuer, messageClass, now, msg.Raw(), aad(*row))
+	row.Body, row.Key, err = x.cfg.AtRest.Encrypt(row.Issuer, messageClass, now, msg.Raw(), StoredAAD(*row))
 	if err != nil {
 		return err
 	}

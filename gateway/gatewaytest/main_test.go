@@ -51,7 +51,12 @@ func newWorld(t *testing.T) *gatewaytest.World {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.Kill() })
+	t.Cleanup(func() {
+		w.Kill()
+		if said, err := os.ReadFile(w.Log); err == nil && t.Failed() {
+			t.Logf("the gateway said last:\n%s", said[max(0, len(said)-2000):])
+		}
+	})
 	return w
 }
 

@@ -173,7 +173,7 @@ func (o *ours) search(ctx context.Context, m filler.Made, queries int) ([]report
 		{"case", func() store.Query { return store.Query{Case: m.Case(random.IntN(m.Subjects))} }},
 		{"disclosing agency, a month", func() store.Query { return month(store.Query{Discloser: m.Discloser(random.IntN(1 << 20))}) }},
 		{"disclosing agency, a month, releases", func() store.Query {
-			return month(store.Query{Discloser: m.Discloser(random.IntN(1 << 20)), Kind: store.KindRelease})
+			return month(store.Query{Discloser: m.Discloser(random.IntN(1 << 20)), Kind: string(disclosure.Withheld)})
 		}},
 		{"receiving agency, a month", func() store.Query { return month(store.Query{Recipient: m.Recipient(random.IntN(1 << 20))}) }},
 		{"nobody known", func() store.Query { return store.Query{Subject: gateway.NewRef()} }},

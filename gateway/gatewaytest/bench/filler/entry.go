@@ -8,14 +8,14 @@ import (
 
 	"sluss/gateway"
 	"sluss/gateway/disclosure"
+	"sluss/gateway/exchange"
 	"sluss/gateway/store"
 )
 
 // The same for all entries: what a threat assessment of the demo comes to.
 var (
-	allowed = map[gateway.Field]gateway.Basis{"risk_level": "OSL-10-27", "risk_factors": "OSL-10-27", "threat_source": "OSL-10-27",
-		"recommended_measures": "OSL-10-27", "valid_until": "OSL-10-27", "assessed_on": "OSL-10-27", "contact": "OSL-10-27"}
-	withheld = map[gateway.Field]gateway.Reason{"informants": "NO_BASIS", "methods": "NO_BASIS", "location": "CEILING", "relatives": "CEILING"}
+	withheld = map[gateway.Field]gateway.Reason{"risk_level": "NO-BASIS", "risk_factors": "NO-BASIS", "threat_source": "NO-BASIS", "recommended_measures": "NO-BASIS", "valid_until": "NO-BASIS", "assessed_on": "NO-BASIS", "contact": "NO-BASIS",
+		"informants": "NO_BASIS", "methods": "NO_BASIS", "location": "CEILING", "relatives": "CEILING"}
 	snapshot = gateway.DigestOf([]byte("the law of a filled log"))
 )
 
@@ -24,9 +24,10 @@ const (
 	role    gateway.Role        = "municipality.social_worker"
 	purpose gateway.Purpose     = "PROTECTION"
 	life                        = 30 * 24 * time.Hour
+	gone                        = 31 * 24 * time.Hour
 )
 
-// entry makes one of the three entries of an exchange.
+// entry makes one of the three entries of an exchange from which nothing came.
 func (f *fill) entry(x drawn, step int, at uint64) (store.Entry, error) {
 	now := f.at(at)
 	m := f.made
@@ -35,10 +36,12 @@ func (f *fill) entry(x drawn, step int, at uint64) (store.Entry, error) {
 	switch step {
 	case 0:
 		e1.Kind, e1.Digest, e1.Purpose = disclosure.MessageAccepted, &x.digest, purpose
-		e1.Issued, e1.Expires = now.Unix(), now.Add(life).Unix()
+		// Expired so long ago that its row need not be there any more.
+		e1.Issued, e1.Expires = now.Add(-life-gone).Unix(), now.Add(-gone).Unix()
 	case 1:
-		e1.Kind, e1.Delivery, e1.SDHash, e1.Role, e1.Purpose = disclosure.Release, string(x.delivery), &x.digest, role, purpose
-		e1.Outcome, e1.Allowed, e1.Withheld, e1.Snapshot = gateway.Partial, allowed, withheld, &snapshot
+		// As long as a release, which would have to name a policy that was in force.
+		e1.Kind, e1.Request, e1.Role, e1.Purpose = disclosure.Withheld, &x.digest, role, purpose
+		e1.Outcome, e1.Withheld, e1.Snapshot = gateway.Deny, withheld, &snapshot
 		e2.Withheld, e2.Input = withheld, x.detail
 		e2.Actor = &disclosure.Actor{Agency: e1.Recipient, System: "exit", Role: role}
 		e2.States = map[string]int64{"directory": 1, "policy": 1, "person:" + string(e2.Subject): 7}
@@ -48,17 +51,16 @@ func (f *fill) entry(x drawn, step int, at uint64) (store.Entry, error) {
 	return disclosure.NewEntry(e1, e2, f.cfg.Sealer)
 }
 
-// open makes the beginning of the log: the law that releases name, and the messages
+// open makes the beginning of the log: a word that it was filled, and the messages
 // that wait. They are the oldest entries of the log, but were sent a day ago, so
 // that their time is not past.
 func (f *fill) open(ctx context.Context) error {
-	begun := disclosure.At(f.made.Begin)
-	law, err := disclosure.NewEntry(disclosure.E1{Kind: disclosure.PolicyActivated, Time: begun, Snapshot: &snapshot},
+	first, err := disclosure.NewEntry(disclosure.E1{Kind: disclosure.Incident, Time: disclosure.At(f.made.Begin), Code: "filled"},
 		disclosure.E2{Retention: disclosure.Long}, f.cfg.Sealer)
 	if err != nil {
 		return err
 	}
-	if err := f.append(ctx, []store.Write{{Entries: []store.Entry{law}}}); err != nil {
+	if err := f.append(ctx, []store.Write{{Entries: []store.Entry{first}}}); err != nil {
 		return err
 	}
 	const atOnce = 64
@@ -91,8 +93,7 @@ func (f *fill) waiting(i int) (store.Write, error) {
 	row := &store.Message{Issuer: m.Discloser(i), ID: id, Digest: gateway.DigestOf(token), To: m.Recipient(i), Sender: "municipality.social_worker", Type: typ,
 		Subject: m.Subject(i % m.Subjects), Issued: issued, Expires: issued.Add(life)}
 	var err error
-	// As package exchange encrypts a message at rest.
-	row.Body, row.Key, err = f.cfg.Sealer.Encrypt(row.Issuer, "message", m.End, token, []byte("message\x00"+string(row.Issuer)+"\x00"+string(id)))
+	row.Body, row.Key, err = f.cfg.Sealer.Encrypt(row.Issuer, "message", m.End, token, exchange.StoredAAD(*row))
 	if err != nil {
 		return store.Write{}, err
 	}
