@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,9 +188,10 @@ func TestSigningFails(t *testing.T) {
 
 func TestClock(t *testing.T) {
 	now := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
-	clock := now
+	var clock atomic.Pointer[time.Time] // which the log also looks at by itself
+	clock.Store(&now)
 	dir := t.TempDir()
-	l := run(t, disclosure.Config{Store: openStore(t, dir), Anchor: filepath.Join(dir, "anchor"), Now: func() time.Time { return clock }})
+	l := run(t, disclosure.Config{Store: openStore(t, dir), Anchor: filepath.Join(dir, "anchor"), Now: func() time.Time { return *clock.Load() }})
 	for _, row := range []struct {
 		name         string
 		clock, entry time.Duration
@@ -203,7 +205,8 @@ func TestClock(t *testing.T) {
 		{"entry behind", time.Minute, -time.Second, disclosure.ErrClock},
 		{"as late as before", 0, 0, nil},
 	} {
-		clock = now.Add(row.clock)
+		shown := now.Add(row.clock)
+		clock.Store(&shown)
 		_, err := l.Append(t.Context(), store.Write{Entries: []store.Entry{refusal(t, now.Add(row.entry))}})
 		if !errors.Is(err, row.want) {
 			t.Errorf("%s: %v, want %v", row.name, err, row.want)
