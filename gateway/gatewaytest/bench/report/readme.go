@@ -128,7 +128,7 @@ type aim struct {
 	rate, p50 float64
 }
 
-var aims = []aim{{32, 1000, 30}, {32, 1500, 30}}
+var aims = []aim{{32, 1000, 30}, {32, 1500, 25}}
 
 // aims says what was aimed at and what came of it.
 func (e *Exchange) aims(p *page) {
