@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
+	"slices"
 	"strings"
 	"time"
 
@@ -327,3 +328,26 @@ var Indexes = Table[uint64]{
 // TileID is the primary key of a tile. Level is at most 7 (2^64 leaves) and
 // index below 2^48.
 func TileID(level, index uint64) int64 { return int64(level<<48 | index) }
+
+// TileIDs are the primary keys of tiles.
+func TileIDs(want []store.Tile) []int64 {
+	ids := make([]int64, len(want))
+	for i, t := range want {
+		ids[i] = TileID(t.Level, t.Index)
+	}
+	return ids
+}
+
+// InOrder returns the tiles found in the order in which they were asked for, or
+// [store.ErrNotFound] when one is missing.
+func InOrder(found, want []store.Tile) ([]store.Tile, error) {
+	out := make([]store.Tile, len(want))
+	for i, w := range want {
+		at := slices.IndexFunc(found, func(t store.Tile) bool { return t.Level == w.Level && t.Index == w.Index })
+		if at < 0 {
+			return nil, fmt.Errorf("%w: tile %d/%d", store.ErrNotFound, w.Level, w.Index)
+		}
+		out[i] = found[at]
+	}
+	return out, nil
+}

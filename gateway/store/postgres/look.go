@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -95,7 +94,7 @@ var (
 
 // tilesIn reads tiles in the transaction of a connection.
 func tilesIn(ctx context.Context, conn *pgx.Conn, want []store.Tile) ([]store.Tile, error) {
-	rows, err := conn.Query(ctx, tilesSQL, tileIDs(want))
+	rows, err := conn.Query(ctx, tilesSQL, batch.TileIDs(want))
 	if err != nil {
 		return nil, plain("reading tiles", err)
 	}
@@ -104,26 +103,5 @@ func tilesIn(ctx context.Context, conn *pgx.Conn, want []store.Tile) ([]store.Ti
 	if err := each(rows, batch.Tiles, func(t store.Tile) { found = append(found, t) }); err != nil {
 		return nil, plain("reading tiles", err)
 	}
-	return asked(found, want)
-}
-
-func tileIDs(want []store.Tile) []int64 {
-	ids := make([]int64, len(want))
-	for i, t := range want {
-		ids[i] = batch.TileID(t.Level, t.Index)
-	}
-	return ids
-}
-
-// asked returns the tiles found in the order in which they were asked for.
-func asked(found, want []store.Tile) ([]store.Tile, error) {
-	out := make([]store.Tile, len(want))
-	for i, w := range want {
-		at := slices.IndexFunc(found, func(t store.Tile) bool { return t.Level == w.Level && t.Index == w.Index })
-		if at < 0 {
-			return nil, fmt.Errorf("%w: tile %d/%d", store.ErrNotFound, w.Level, w.Index)
-		}
-		out[i] = found[at]
-	}
-	return out, nil
+	return batch.InOrder(found, want)
 }

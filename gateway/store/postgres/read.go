@@ -88,11 +88,11 @@ func (s *Store) Head(ctx context.Context) (store.Head, error) {
 
 // Tiles implements [store.Store].
 func (s *Store) Tiles(ctx context.Context, want []store.Tile) ([]store.Tile, error) {
-	found, err := list(ctx, s, batch.Tiles, tilesSQL, tileIDs(want))
+	found, err := list(ctx, s, batch.Tiles, tilesSQL, batch.TileIDs(want))
 	if err != nil {
 		return nil, err
 	}
-	return asked(found, want)
+	return batch.InOrder(found, want)
 }
 
 // Leaves implements [store.Store].

@@ -57,11 +57,11 @@ func pairs(keys []batch.Key) [][2]string {
 // tiles reads tiles on the writer.
 func (s *Store) tiles(ctx context.Context, want []store.Tile) ([]store.Tile, error) {
 	var found []store.Tile
-	err := named(ctx, s, batch.Tiles, tilesSQL, tileIDs(want), func(t store.Tile) { found = append(found, t) })
+	err := named(ctx, s, batch.Tiles, tilesSQL, batch.TileIDs(want), func(t store.Tile) { found = append(found, t) })
 	if err != nil {
 		return nil, err
 	}
-	return asked(found, want)
+	return batch.InOrder(found, want)
 }
 
 // envelopeColumns are those of message m without its body.

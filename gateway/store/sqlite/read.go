@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -92,7 +91,7 @@ const tilesSQL = "SELECT id, hashes FROM tile WHERE id IN (SELECT value FROM jso
 
 // Tiles implements [store.Store].
 func (s *Store) Tiles(ctx context.Context, want []store.Tile) ([]store.Tile, error) {
-	in, err := array(tileIDs(want))
+	in, err := array(batch.TileIDs(want))
 	if err != nil {
 		return nil, err
 	}
@@ -100,28 +99,7 @@ func (s *Store) Tiles(ctx context.Context, want []store.Tile) ([]store.Tile, err
 	if err != nil {
 		return nil, err
 	}
-	return asked(found, want)
-}
-
-func tileIDs(want []store.Tile) []int64 {
-	ids := make([]int64, len(want))
-	for i, t := range want {
-		ids[i] = batch.TileID(t.Level, t.Index)
-	}
-	return ids
-}
-
-// asked returns the tiles found in the order in which they were asked for.
-func asked(found, want []store.Tile) ([]store.Tile, error) {
-	out := make([]store.Tile, len(want))
-	for i, w := range want {
-		at := slices.IndexFunc(found, func(t store.Tile) bool { return t.Level == w.Level && t.Index == w.Index })
-		if at < 0 {
-			return nil, fmt.Errorf("%w: tile %d/%d", store.ErrNotFound, w.Level, w.Index)
-		}
-		out[i] = found[at]
-	}
-	return out, nil
+	return batch.InOrder(found, want)
 }
 
 // Leaves implements [store.Store].
