@@ -17,6 +17,7 @@ import (
 	"sluss/gateway/policy"
 	"sluss/gateway/receipt"
 	"sluss/gateway/redact"
+	"sluss/gateway/relay"
 	"sluss/gateway/store"
 )
 
@@ -247,6 +248,11 @@ func (x *Exchange) handOut(ctx context.Context, h handout, r ruling) (receipt.Re
 		return receipt.Release{}, appended(err)
 	}
 	x.cfg.Mail.Arrived(w.Mail)
+	if h.item != nil {
+		item := w.Change[0].Mail
+		item.Version, item.Entry = item.Version+1, c.Index()
+		x.cfg.Mail.HandOut(relay.HandedOut{Mail: item, Message: *headed(h.msg)})
+	}
 	return x.leave(ctx, r, c, view)
 }
 

@@ -63,3 +63,10 @@ func StoredState(rest AtRest, db Store, register interface {
 		return err
 	}
 }
+
+// headed is the row of a message without its body.
+func headed(msg envelope.Message) *store.Message {
+	c := msg.Claims()
+	return &store.Message{Issuer: c.Issuer, ID: c.ID, Digest: msg.Digest(), To: c.Recipient(), Sender: c.FromRole,
+		Type: c.Type, Subject: c.Subject, Issued: c.IssuedAt, Expires: c.Expires}
+}

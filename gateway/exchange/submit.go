@@ -154,8 +154,7 @@ func (x *Exchange) known(ctx context.Context, msg envelope.Message) (*Accepted, 
 func (x *Exchange) intake(ctx context.Context, r *Regime, m catalogue.Conforming, now time.Time) (store.Write, error) {
 	msg := m.Message()
 	claims := msg.Claims()
-	row := &store.Message{Issuer: claims.Issuer, ID: claims.ID, Digest: msg.Digest(), To: claims.Recipient(), Sender: claims.FromRole,
-		Type: claims.Type, Subject: claims.Subject, Issued: claims.IssuedAt, Expires: claims.Expires}
+	row := headed(msg)
 	digest := msg.Digest()
 	e1 := disclosure.E1{Kind: disclosure.MessageAccepted, Time: disclosure.At(now), Message: claims.ID, Discloser: claims.Issuer,
 		Recipient: claims.Recipient(), Type: claims.Type, Digest: &digest, Issued: claims.IssuedAt.Unix(), Expires: claims.Expires.Unix(),

@@ -75,17 +75,9 @@ const attempts = 4
 func (r *Relay) endings(ctx context.Context, boxes []Box, q Receipts) ([]store.Write, error) {
 	ids := slices.Sorted(maps.Keys(q.Failed))
 	ids = slices.Compact(slices.Sorted(slices.Values(append(ids, q.Ack...))))
-	var items []store.Mail
-	for _, b := range boxes {
-		found, err := r.cfg.Store.MailByDelivery(ctx, b.Agency, ids)
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range found {
-			if m.Role == b.Role {
-				items = append(items, m)
-			}
-		}
+	items, err := r.named(ctx, boxes, ids)
+	if err != nil {
+		return nil, err
 	}
 	var writes []store.Write
 	for _, id := range ids {
@@ -98,7 +90,7 @@ func (r *Relay) endings(ctx context.Context, boxes []Box, q Receipts) ([]store.W
 			if m.State == store.Done || m.State == store.Refused {
 				continue
 			}
-			if q.Failed[id] != "" && string(m.Hold) == heldForReview && m.Message == "" {
+			if q.Failed[id] != "" && string(m.Hold) == heldForReview && m.Mail.Message == "" {
 				continue // still to be reviewed, whatever could not be read of it
 			}
 			w, err := r.ending(ctx, m, q.Failed[id], q.Received[id])
@@ -114,9 +106,38 @@ func (r *Relay) endings(ctx context.Context, boxes []Box, q Receipts) ([]store.W
 	return writes, nil
 }
 
+// named returns the items of the boxes with these ids: those that were handed out
+// here a moment ago as they are remembered, any others as they are stored.
+func (r *Relay) named(ctx context.Context, boxes []Box, ids []string) (items []HandedOut, err error) {
+	var others []string
+	for _, id := range ids {
+		if o, ok := r.handed.take(id, boxes); ok {
+			items = append(items, o)
+		} else {
+			others = append(others, id)
+		}
+	}
+	if len(others) == 0 {
+		return items, nil
+	}
+	for _, b := range boxes {
+		found, err := r.cfg.Store.MailByDelivery(ctx, b.Agency, others)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range found {
+			if m.Role == b.Role {
+				items = append(items, HandedOut{Mail: m})
+			}
+		}
+	}
+	return items, nil
+}
+
 // ending is the write that ends one item: as failed with a code, or as received
 // with the recipient's token.
-func (r *Relay) ending(ctx context.Context, item store.Mail, failed, received string) (store.Write, error) {
+func (r *Relay) ending(ctx context.Context, o HandedOut, failed, received string) (store.Write, error) {
+	item, msg := o.Mail, o.Message
 	item.State = store.Done
 	if failed != "" {
 		item.State = store.Refused
@@ -128,9 +149,11 @@ func (r *Relay) ending(ctx context.Context, item store.Mail, failed, received st
 	case item.Message == "":
 		return w, nil // a notice tells of an entry; it is none itself
 	}
-	msg, _, err := r.cfg.Store.Heading(ctx, item.Issuer, item.Message)
-	if err != nil {
-		return w, err
+	if msg.ID == "" {
+		var err error
+		if msg, _, err = r.cfg.Store.Heading(ctx, item.Issuer, item.Message); err != nil {
+			return w, err
+		}
 	}
 	now := r.cfg.Now()
 	e1 := disclosure.E1{Kind: disclosure.Acknowledged, Time: disclosure.At(now), Delivery: item.Delivery, Message: item.Message,

@@ -100,6 +100,7 @@ type Relay struct {
 	cfg    Config
 	bell   bell
 	claims claims
+	handed handed
 	holder string // this gateway among those on the database
 	purged int64  // messages whose body is gone and of which there is no entry yet; Run's
 }
@@ -149,6 +150,9 @@ func (r *Relay) Waiting(ctx context.Context, box Box, limit int) (items []store.
 	}
 	return items, more, done, nil
 }
+
+// HandOut remembers a hand-out that is committed, for its acknowledgement.
+func (r *Relay) HandOut(o HandedOut) { r.handed.put(o) }
 
 // Lease returns the moment until which an item handed out now is not handed
 // out again.

@@ -41,6 +41,7 @@ type mailbox struct {
 	failures int
 	purged   int
 	bodies   int // that the next purge finds
+	reads    int // of items by delivery, and of messages
 	// elsewhere are the items that another gateway has claimed.
 	elsewhere map[int64]bool
 	// between is done once, before the mailbox is looked at.
@@ -60,6 +61,7 @@ func (m *mailbox) Mailbox(_ context.Context, _ gateway.AgencyID, _ []gateway.Rol
 }
 
 func (m *mailbox) MailByDelivery(_ context.Context, agency gateway.AgencyID, ids []string) ([]store.Mail, error) {
+	m.reads++
 	var out []store.Mail
 	for _, i := range m.items {
 		if i.Agency == agency && (slices.Contains(ids, i.Delivery) || slices.Contains(ids, i.NoticeID)) {
@@ -70,6 +72,7 @@ func (m *mailbox) MailByDelivery(_ context.Context, agency gateway.AgencyID, ids
 }
 
 func (m *mailbox) Heading(context.Context, gateway.AgencyID, gateway.MessageID) (store.Message, uint64, error) {
+	m.reads++
 	return store.Message{Issuer: police, ID: jti, To: town, Sender: "police.exit_coordinator_regional", Type: "exit.threat_assessment"}, 3, nil
 }
 
@@ -242,6 +245,45 @@ func TestAcknowledge(t *testing.T) {
 			}
 			if err := r.Acknowledge(t.Context(), []relay.Box{b}, q); err != nil || len(m.writes) != 2 {
 				t.Errorf("again: %v with %d writes, want nothing more", err, len(m.writes))
+			}
+		})
+	}
+}
+
+// TestHandedOut: what was handed out here is acknowledged as it is remembered,
+// once; what has moved since, or could not be acknowledged, as it is stored.
+func TestHandedOut(t *testing.T) {
+	for name, row := range map[string]struct {
+		box   relay.Box
+		moved error
+		spoil bool
+		reads int // until it is acknowledged
+		want  gateway.Code
+	}{
+		"remembered":         {box: box},
+		"moved since":        {box: box, moved: store.ErrMoved, reads: 2},
+		"refused before":     {box: box, spoil: true, reads: 2},
+		"another function's": {box: relay.Box{Agency: town, Role: "municipality.exit_team_lead"}, reads: 1, want: gateway.CodeUnknownDelivery},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, m, s := newRelay(t)
+			heading, _, _ := m.Heading(t.Context(), police, jti)
+			r.HandOut(relay.HandedOut{Mail: m.items[0], Message: heading})
+			m.reads, m.fail, m.failures = 0, row.moved, 1
+			q := relay.Receipts{Ack: []string{"d1"}, Received: map[string]string{"d1": received(t, s, nil)}}
+			if row.spoil {
+				spoilt := relay.Receipts{Ack: q.Ack, Received: map[string]string{"d1": received(t, signer(t), nil)}}
+				if err := r.Acknowledge(t.Context(), []relay.Box{box}, spoilt); err == nil || m.reads > 0 {
+					t.Fatalf("a stranger's receipt: %v after %d reads", err, m.reads)
+				}
+			}
+			err := r.Acknowledge(t.Context(), []relay.Box{row.box}, q)
+			refusal, _ := errors.AsType[*gateway.Refusal](err)
+			if row.want != "" && (refusal == nil || refusal.Code != row.want) || row.want == "" && err != nil {
+				t.Errorf("got %v, want %q", err, row.want)
+			}
+			if done := m.items[0].State == store.Done; done != (row.want == "") || m.reads != row.reads {
+				t.Errorf("done is %v after %d reads, want %v after %d", done, m.reads, row.want == "", row.reads)
 			}
 		})
 	}

@@ -39,6 +39,11 @@ const (
 	viewer // reads what may be a standby
 )
 
+// byKey are the ways to read whole tables. What the gateway reads it finds by key,
+// and a plan made while a table was small must not stay when it is not: until the
+// server next takes its statistics every read of a mailbox would walk all of it.
+var byKey = []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"}
+
 // settings are those that a connection sets for itself, over what the server,
 // the database or the role have.
 func (s *Store) settings(u use) map[string]string {
@@ -55,10 +60,12 @@ func (s *Store) settings(u use) map[string]string {
 	if u == viewer {
 		out["default_transaction_read_only"] = "on"
 	}
+	for _, name := range byKey {
+		if u != viewer {
+			out[name] = "off"
+		}
+	}
 	if u == writer {
-		// What a transaction reads it finds by key: a plan made while a table was
-		// small must not stay when it is not.
-		out["enable_seqscan"], out["enable_hashjoin"], out["enable_mergejoin"] = "off", "off", "off"
 		// A gateway that vanished must not hold the head's lock.
 		out["lock_timeout"] = ms(s.cfg.Timeout / 2)
 		out["idle_in_transaction_session_timeout"] = ms(s.cfg.Timeout / 2)

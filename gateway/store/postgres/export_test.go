@@ -3,6 +3,8 @@ package postgres
 import (
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"sluss/gateway/store"
 )
 
@@ -24,4 +26,14 @@ func SearchSQL(t *testing.T, q store.Query) string {
 		t.Fatal(err)
 	}
 	return sql
+}
+
+// Reading is one of the connections that s reads by.
+func Reading(t *testing.T, s *Store) *pgx.Conn {
+	conn, err := s.read.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Release)
+	return conn.Conn()
 }

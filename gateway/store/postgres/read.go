@@ -194,8 +194,10 @@ func (s *Store) Mailbox(ctx context.Context, agency gateway.AgencyID, roles []ga
 	return list(ctx, s, batch.Mail, mailboxSQL, string(agency), texts(roles), batch.Millis(now), n)
 }
 
-var deliveriesSQL = batch.Mail.Selects() + "WHERE seq IN (SELECT seq FROM mail WHERE delivery <> '' AND delivery = ANY($1) " +
-	"UNION ALL SELECT seq FROM mail WHERE notice_id <> '' AND notice_id = ANY($1)) AND agency = $2 ORDER BY seq"
+// deliveriesSQL looks for each name in the two indexes that it may stand in.
+var deliveriesSQL = "SELECT m.* FROM (SELECT DISTINCT d FROM unnest($1::text[]) AS d) AS named CROSS JOIN LATERAL (" +
+	batch.Mail.Selects() + "WHERE delivery <> '' AND delivery = d UNION ALL " +
+	batch.Mail.Selects() + "WHERE notice_id <> '' AND notice_id = d) AS m WHERE m.agency = $2 ORDER BY m.seq"
 
 // MailByDelivery implements [store.Store].
 func (s *Store) MailByDelivery(ctx context.Context, agency gateway.AgencyID, ids []string) ([]store.Mail, error) {
@@ -261,7 +263,11 @@ func (s *Store) long(ctx context.Context, f func(pgx.Tx) error) error {
 		return plain("reading", err)
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	if _, err := tx.Exec(ctx, "SET LOCAL statement_timeout = 0"); err != nil {
+	whole := "SET LOCAL statement_timeout = 0"
+	for _, name := range byKey {
+		whole += "; SET LOCAL " + name + " = on"
+	}
+	if _, err := tx.Exec(ctx, whole); err != nil {
 		return plain("reading", err)
 	}
 	return f(tx)
