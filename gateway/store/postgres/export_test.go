@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sluss/gateway/store"
+	"sluss/gateway/store/batch"
 )
 
 // The queries whose plans are tested.
@@ -21,11 +22,11 @@ var (
 func PurgeSQL(i int) string { return purges[i].find }
 
 func SearchSQL(t *testing.T, q store.Query) string {
-	sql, _, err := searchSQL(q)
+	sql, _, err := batch.Search(q)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return sql
+	return numbered(sql)
 }
 
 // Reading is one of the connections that s reads by.

@@ -220,36 +220,21 @@ func (s *Store) Expired(ctx context.Context, now time.Time, n int) ([]store.Mail
 
 // Search implements [store.Searcher].
 func (s *Store) Search(ctx context.Context, q store.Query) ([]store.Indexed, error) {
-	query, args, err := searchSQL(q)
+	query, args, err := batch.Search(q)
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, s, batch.Entries, query, append([]any{anew}, args...)...)
+	return list(ctx, s, batch.Entries, numbered(query), append([]any{anew}, args...)...)
 }
 
-func searchSQL(q store.Query) (string, []any, error) {
-	var where []string
-	var args []any
-	and := func(set bool, cond string, arg any) {
-		if set {
-			args = append(args, arg)
-			where = append(where, strings.ReplaceAll(cond, "?", fmt.Sprintf("$%d", len(args))))
-		}
+// numbered has the arguments of a query as PostgreSQL writes them: each ? is the
+// next one.
+func numbered(query string) string {
+	parts := strings.Split(query, "?")
+	for i := range parts[1:] {
+		parts[i] += fmt.Sprintf("$%d", i+1)
 	}
-	and(q.Subject != "", "subject <> '' AND subject = ?", string(q.Subject))
-	and(q.Case != "", "case_ref <> '' AND case_ref = ?", string(q.Case))
-	and(q.Discloser != "", "discloser <> '' AND discloser = ?", string(q.Discloser))
-	and(q.Recipient != "", "recipient <> '' AND recipient = ?", string(q.Recipient))
-	and(!q.From.IsZero(), "time >= ?", batch.Millis(q.From))
-	if len(where) == 0 {
-		return "", nil, fmt.Errorf("%w: a search needs a person, a case, an agency or a period", store.ErrInvalid)
-	}
-	and(!q.To.IsZero(), "time < ?", batch.Millis(q.To))
-	and(q.Kind != "", "kind = ?", q.Kind)
-	and(q.Before != 0, "(time, idx) < ((SELECT b.time FROM entry AS b WHERE b.idx = ?), ?)", int64(q.Before))
-	args = append(args, q.Limit)
-	return batch.Entries.Selects() + "WHERE " + strings.Join(where, " AND ") +
-		fmt.Sprintf(" ORDER BY time DESC, idx DESC LIMIT $%d", len(args)), args, nil
+	return strings.Join(parts, "")
 }
 
 // long runs f in a transaction that reads one snapshot of the database, for as

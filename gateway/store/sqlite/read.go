@@ -232,25 +232,9 @@ func (s *Store) Expired(ctx context.Context, now time.Time, n int) ([]store.Mail
 
 // Search implements [store.Searcher].
 func (s *Store) Search(ctx context.Context, q store.Query) ([]store.Indexed, error) {
-	var where []string
-	var args []any
-	and := func(set bool, cond string, arg any) {
-		if set {
-			where, args = append(where, cond), append(args, arg)
-		}
+	query, args, err := batch.Search(q)
+	if err != nil {
+		return nil, err
 	}
-	and(q.Subject != "", "subject <> '' AND subject = ?", string(q.Subject))
-	and(q.Case != "", "case_ref <> '' AND case_ref = ?", string(q.Case))
-	and(q.Discloser != "", "discloser <> '' AND discloser = ?", string(q.Discloser))
-	and(q.Recipient != "", "recipient <> '' AND recipient = ?", string(q.Recipient))
-	and(!q.From.IsZero(), "time >= ?", batch.Millis(q.From))
-	if len(where) == 0 {
-		return nil, fmt.Errorf("%w: a search needs a person, a case, an agency or a period", store.ErrInvalid)
-	}
-	and(!q.To.IsZero(), "time < ?", batch.Millis(q.To))
-	and(q.Kind != "", "+kind = ?", q.Kind)
-	and(q.Before != 0, "(time, idx) < (SELECT time, idx FROM entry WHERE idx = ?)", int64(q.Before))
-	args = append(args, q.Limit)
-	return list(ctx, s, batch.Entries, batch.Entries.Selects()+"WHERE "+strings.Join(where, " AND ")+
-		" ORDER BY time DESC, idx DESC"+limit, args...)
+	return list(ctx, s, batch.Entries, query, args...)
 }
