@@ -12,7 +12,7 @@ import (
 	"sluss/gateway/workbench"
 )
 
-var mutants = flag.Int("mutants", 30, "how many mutants of each family TestMutants tries; 0 for all")
+var mutants = flag.Int("mutants", 15, "how many mutants of each family TestMutants tries; 0 for all")
 
 // TestMutants changes the law in small ways: its own tests must notice. The
 // sample is the same as long as the law is; -mutants 0 and "gatewayctl policy
