@@ -88,7 +88,7 @@ bench-report:
 
 # The parts by themselves.
 bench-parts:
-	$(GO) test -run '^$$' -bench . -benchtime 0.5s -count 3 ./gateway/policy ./gateway/facts ./gateway/envelope ./gateway/catalogue ./gateway/disclosure
+	$(GO) test -run '^$$' -bench . -benchtime 0.5s -count 3 ./gateway/policy ./gateway/facts ./gateway/envelope ./gateway/catalogue ./gateway/disclosure ./gateway/store/postgres
 
 clean:
 	rm -rf bin run
