@@ -154,9 +154,13 @@ func TestRenewal(t *testing.T) {
 	if w.Pid() != pid || !live(w) {
 		t.Error("the process is another")
 	}
-	s.verified(t)
-	db := s.database(t)
+	db, err := sqlite.View(t.Context(), s.path("data")) // of the gateway that runs
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
 	eventually(t, "entry of the second approval", func() bool { return kindsIn(t, db)[disclosure.PolicyActivated] >= 2 })
+	s.verified(t)
 	if got := kindsIn(t, db)[disclosure.DirectoryChanged]; got < 2 {
 		t.Errorf("%d entries of the directory, want those of the renewal too", got)
 	}
