@@ -10,6 +10,7 @@ import (
 	"sluss/gateway"
 	"sluss/gateway/exchange"
 	"sluss/gateway/gatewaytest"
+	"sluss/gateway/store/database"
 	"sluss/gateway/store/sqlite"
 )
 
@@ -113,12 +114,16 @@ func copied(t *testing.T, to, from string) {
 }
 
 // edited changes a database behind the gateway's back.
-func edited(t *testing.T, dir, query string) {
+func edited(t *testing.T, place, query string) {
 	t.Helper()
 	if query == "" {
 		return
 	}
-	db, err := sql.Open("sqlite", filepath.Join(dir, sqlite.FileName))
+	driver, name := "sqlite", filepath.Join(place, sqlite.FileName)
+	if database.Server(place) {
+		driver, name = "pgx", place
+	}
+	db, err := sql.Open(driver, name)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -231,7 +231,7 @@ func TestClockGoesBack(t *testing.T) {
 	start(t, w)
 	s := withCast(t, w)
 	stop(t, w)
-	s.ahead(t, 70*time.Second)
+	s.enters(t, disclosure.E1{Kind: disclosure.PolicyRefused, Time: disclosure.At(time.Now().Add(70 * time.Second)), Code: "policy-refused"}, "")
 	start(t, w)
 	a := s.hand(t)
 	if a.status != 503 || a.code != gateway.CodeUnavailable {
@@ -254,9 +254,9 @@ func TestClockGoesBack(t *testing.T) {
 	s.verified(t)
 }
 
-// ahead appends an entry of a time to come to the log of a gateway that does
-// not run.
-func (s *stage) ahead(t *testing.T, by time.Duration) {
+// enters appends an entry of another time to the log of a gateway that does not
+// run.
+func (s *stage) enters(t *testing.T, e1 disclosure.E1, detail string) {
 	t.Helper()
 	db, err := sqlite.Open(t.Context(), sqlite.Config{Dir: s.path("data")})
 	if err != nil {
@@ -267,27 +267,19 @@ func (s *stage) ahead(t *testing.T, by time.Duration) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kek, err := keys.LoadKEK("file:" + s.path("kek"))
+	e, err := disclosure.NewEntry(e1, disclosure.E2{Retention: disclosure.Ordinary, Detail: detail}, s.ring(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := keys.OpenRing(s.path("state/ring"), kek)
-	if err != nil {
-		t.Fatal(err)
-	}
-	then := func() time.Time { return time.Now().Add(by) }
-	log, err := disclosure.New(disclosure.Config{Store: db, Key: key, Origin: "dev.sluss/log", Anchor: s.path("state/checkpoint"), Now: then})
+	then := time.Until(e1.Time.Time)
+	log, err := disclosure.New(disclosure.Config{Store: db, Key: key, Origin: "dev.sluss/log", Anchor: s.path("state/checkpoint"),
+		Now: func() time.Time { return time.Now().Add(then) }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- log.Run(ctx) }()
-	e, err := disclosure.NewEntry(disclosure.E1{Kind: disclosure.PolicyRefused, Time: disclosure.At(then()), Code: "policy-refused"},
-		disclosure.E2{Retention: disclosure.Long}, ring)
-	if err != nil {
-		t.Fatal(err)
-	}
 	if _, err := log.Append(t.Context(), store.Write{Entries: []store.Entry{e}}); err != nil {
 		t.Fatal(err)
 	}

@@ -22,12 +22,16 @@ var cluster pgtest.Shared
 
 const social gateway.Role = "municipality.social_worker"
 
-// newReplicas starts gateways on a database of their own, and the balancer.
-func newReplicas(t *testing.T, gateways, more int) *gatewaytest.Replicas {
+// newReplicas starts gateways on a database of their own, and the balancer, after
+// what is to be done before.
+func newReplicas(t *testing.T, gateways, more int, before ...func(*gatewaytest.Replicas)) *gatewaytest.Replicas {
 	t.Helper()
 	r, err := gatewaytest.NewReplicas(t.TempDir(), binary, cluster.Database(t), gateways, more)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, do := range before {
+		do(r)
 	}
 	t.Cleanup(func() { r.Kill() })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -12,7 +12,10 @@ import (
 
 	"sluss/certs/dev"
 	"sluss/gateway/client"
+	"sluss/gateway/disclosure"
 	"sluss/gateway/gatewaytest"
+	"sluss/gateway/store/database"
+	"sluss/gateway/store/sqlite"
 )
 
 // operator runs gatewayctl, which must succeed, and returns what it prints.
@@ -41,25 +44,26 @@ type loss struct {
 	*testing.T
 	w      *gatewaytest.World
 	c      *gatewaytest.Cast
-	data   string // the gateway's database
+	place  string      // the gateway's database
+	anew   func(*loss) // puts an empty database in its place
 	backup string
 }
 
-func (l loss) must(err error) {
+func (l *loss) must(err error) {
 	l.Helper()
 	if err != nil {
 		l.Fatal(err)
 	}
 }
 
-func (l loss) seal() []byte {
+func (l *loss) seal() []byte {
 	l.Helper()
 	token, err := l.c.Assessment(l.Context())
 	l.must(err)
 	return token
 }
 
-func (l loss) send(token []byte) client.Receipt {
+func (l *loss) send(token []byte) client.Receipt {
 	l.Helper()
 	r, err := l.c.Send(l.Context(), token)
 	l.must(err)
@@ -67,7 +71,7 @@ func (l loss) send(token []byte) client.Receipt {
 }
 
 // collect returns the delivery ids of what came, by identifier of the message.
-func (l loss) collect() map[string]string {
+func (l *loss) collect() map[string]string {
 	l.Helper()
 	list, err := l.c.Collect(l.Context())
 	l.must(err)
@@ -82,8 +86,30 @@ func (l loss) collect() map[string]string {
 // answered. Nothing leaves about the person until those who know have spoken, and
 // never on the consent as it was.
 func TestRestore(t *testing.T) {
-	w := newWorld(t)
-	l := loss{T: t, w: w, data: filepath.Join(w.Dir, "gateway", "data"), backup: filepath.Join(w.Dir, "backup.db")}
+	t.Parallel()
+	for name, anew := range map[string]func(*loss){
+		"SQLite": func(l *loss) {
+			l.place = filepath.Join(l.w.Dir, "gateway", "data")
+			l.must(os.RemoveAll(l.place))
+		},
+		"PostgreSQL": func(l *loss) { // what is left of the old one stays
+			l.place = cluster.Database(l)
+			l.must(l.w.Configure(map[string]any{"database": l.place}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			l := &loss{T: t, w: w, anew: anew, backup: filepath.Join(w.Dir, "backup.db")}
+			l.anew(l)
+			l.happens()
+		})
+	}
+}
+
+// happens is the story from the first start on.
+func (l *loss) happens() {
+	t, w := l.T, l.w
 	start(t, w)
 	var err error
 	l.c, err = gatewaytest.NewCast(t.Context(), w)
@@ -130,19 +156,26 @@ func TestRestore(t *testing.T) {
 }
 
 // restore restores the backup, past everything that must not pass for it.
-func (l loss) restore() {
+func (l *loss) restore() {
 	l.Helper()
 	// A copy put in the place of the lost disk is not the log that was seen.
-	l.must(os.RemoveAll(l.data))
-	l.must(os.Mkdir(l.data, 0o700))
+	dir := l.TempDir()
 	raw, err := os.ReadFile(l.backup)
 	l.must(err)
-	l.must(os.WriteFile(filepath.Join(l.data, "sluss.db"), raw, 0o600))
+	l.must(os.WriteFile(filepath.Join(dir, sqlite.FileName), raw, 0o600))
+	l.anew(l)
+	operator(l.T, "store", "migrate", "--from", dir, "--to", l.place)
 	doesNotStart(l.T, l.w, "older than one that was seen")
-	l.must(os.RemoveAll(l.data))
+	l.anew(l)
 
-	var done struct{ Log, Key string }
+	last, err := os.ReadFile(filepath.Join(l.w.Dir, "gateway", "state", "checkpoint"))
+	l.must(err)
+	var done struct {
+		Log, Key string
+		Marker   uint64
+	}
 	l.must(json.Unmarshal(operator(l.T, "store", "restore", "--json", "--config", l.w.Config(), l.backup), &done))
+	l.marked(done.Marker, string(last))
 	doesNotStart(l.T, l.w, "is "+done.Log+" since the database was restored")
 	var pins dev.Pins
 	raw, err = os.ReadFile(filepath.Join(l.w.Dir, "gateway", "pins.json"))
@@ -155,17 +188,36 @@ func (l loss) restore() {
 	l.must(os.Rename(marker+".hidden", marker))
 }
 
+// marked holds that the log goes on with an entry that holds the last checkpoint of
+// the lost one.
+func (l *loss) marked(index uint64, last string) {
+	l.Helper()
+	db, err := database.View(l.Context(), l.place)
+	l.must(err)
+	defer db.Close()
+	head, err := db.Head(l.Context())
+	l.must(err)
+	row, err := db.Entry(l.Context(), index)
+	l.must(err)
+	e, err := disclosure.ParseE1(row.E1)
+	l.must(err)
+	if head.Size != index+1 || e.Kind != disclosure.Restored || e.Checkpoint != last {
+		l.Errorf("the first entry of %d after the restore is %d, %+v, want one with the checkpoint %q", head.Size, index, e, last)
+	}
+}
+
 // holds checks the log, and that who can write the database alone cannot make the
 // gateway forget.
-func (l loss) holds() {
+func (l *loss) holds() {
 	l.Helper()
 	of := func(name ...string) string { return filepath.Join(append([]string{l.w.Dir, "gateway"}, name...)...) }
-	operator(l.T, "log", "verify", "--pins", of("pins.json"), l.data)
-	operator(l.T, "log", "fsck", "--pins", of("pins.json"), "--kek", "file:"+of("kek"), "--ring", of("state", "ring"), l.data)
+	operator(l.T, "log", "verify", "--pins", of("pins.json"), "--checkpoint", of("state", "checkpoint"), l.place)
+	operator(l.T, "log", "fsck", "--pins", of("pins.json"), "--checkpoint", of("state", "checkpoint"),
+		"--kek", "file:"+of("kek"), "--ring", of("state", "ring"), l.place)
 	if raw, err := os.ReadFile(of("state", "checkpoint.1")); err != nil || !strings.HasPrefix(string(raw), "dev.sluss/log\n") {
 		l.Errorf("the evidence of what is missing: %q, %v", raw, err)
 	}
-	edited(l.T, l.data, "DELETE FROM state WHERE name = 'restored'")
-	edited(l.T, l.data, "DELETE FROM document WHERE name = 'restored'")
+	edited(l.T, l.place, "DELETE FROM state WHERE name = 'restored'")
+	edited(l.T, l.place, "DELETE FROM document WHERE name = 'restored'")
 	doesNotStart(l.T, l.w, "its marker was removed")
 }

@@ -15,6 +15,7 @@ import (
 
 	"sluss/gateway"
 	"sluss/gateway/client"
+	"sluss/gateway/gatewaytest"
 )
 
 // tool runs gatewayctl and returns what it printed.
@@ -120,6 +121,79 @@ func TestWitnessed(t *testing.T) {
 		b, err := s.cast.Town().Poll(t.Context(), social, client.PollOptions{NoWait: true})
 		return err == nil && len(b.Messages) == 1 && b.Messages[0].Claims().ID == sent.ID
 	})
+}
+
+// TestWitnessedReplicas: of several gateways one asks the witnesses, and what is
+// to be witnessed leaves at any of them. When that one ends, however, another
+// takes over.
+func TestWitnessedReplicas(t *testing.T) {
+	t.Parallel()
+	var trust string
+	r := newReplicas(t, 2, 0, func(r *gatewaytest.Replicas) {
+		s := &stage{World: r.World}
+		policy, run, _ := newWitness(t, s)
+		trust = s.path("witnesses.policy")
+		if err := os.WriteFile(trust, []byte(policy), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range r.All {
+			if err := w.Configure(map[string]any{"witnesses": "witnesses.policy", "release": map[string]string{"*": "witnessed"}, "redeliver_seconds": 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		run()
+	})
+	s := withCast(t, r.World)
+	exchange := func(here, there *gatewaytest.World) {
+		t.Helper()
+		token, err := s.cast.Assessment(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, err := at(t, here, policeExit.agency).Send(t.Context(), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		town := at(t, there, townExit.agency)
+		var got []client.Message
+		eventually(t, "release", func() bool {
+			b, err := town.Poll(t.Context(), social, client.PollOptions{NoWait: true})
+			got = b.Messages
+			return err == nil && len(got) > 0
+		})
+		if len(got) != 1 || got[0].Claims().ID != sent.ID {
+			t.Fatalf("%d messages, want %s alone", len(got), sent.ID)
+		}
+		// The checkpoint that is published there is cosigned, and of a tree with the
+		// release in it.
+		var log struct{ Entries uint64 }
+		raw := operator(t, "log", "verify", "--json", "--trust", trust, "--client", s.file(policeExit, "client.json"), "https://"+there.Agencies)
+		if err := json.Unmarshal(raw, &log); err != nil {
+			t.Fatal(err)
+		}
+		if entry := got[0].Receipt().Entry; entry >= log.Entries {
+			t.Errorf("entry %d was released when %d entries were witnessed", entry, log.Entries)
+		}
+		if err := town.Ack(t.Context(), social, got[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first, second := r.All[0], r.All[1]
+	exchange(first, second)
+	exchange(second, first)
+	// Either may be the one that publishes; when the other has been alone, it is.
+	stop(t, first)
+	exchange(second, second)
+	start(t, first)
+	exchange(first, second)
+	if err := second.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	exchange(first, first)
+	if err := r.Stop(); err != nil {
+		t.Error(err)
+	}
+	sound(t, r)
 }
 
 // TestReleasePolicy: a policy that cannot be kept stops the start.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"sluss/gateway"
 	"sluss/gateway/ingress"
 )
 
@@ -156,6 +157,88 @@ func TestDrainFinishes(t *testing.T) {
 	close(finish)
 	if got := <-answers; got != http.StatusAccepted {
 		t.Errorf("message under way: %d", got)
+	}
+	if err := <-r.ended; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+// TestDrainBeforeTurn stops a server while a poll waits for its turn: nobody has
+// looked whether something waits for it, so that it is told to come again, at once,
+// and does not get an empty answer.
+func TestDrainBeforeTurn(t *testing.T) {
+	working, finish := make(chan struct{}), make(chan struct{})
+	x := &parties{poll: func(context.Context) error {
+		working <- struct{}{}
+		<-finish
+		return nil
+	}}
+	reg := prometheus.NewRegistry()
+	r := run(t, x, func(c *ingress.Config) {
+		c.Gatherer = reg
+		c.Limits.Working, c.Limits.Wait = 2, time.Minute // one place for an agency, as there must be one for another
+	})
+	waiting := func(n int) {
+		t.Helper()
+		for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+			_, metrics := r.get(r.ops + "/metrics")
+			if strings.Contains(metrics, fmt.Sprintf("ingress_line_waiting %d\n", n)) {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("not %d in the line:\n%s", n, metrics)
+			}
+		}
+	}
+	type answer struct {
+		resp *http.Response
+		body []byte
+		err  error
+	}
+	ask := func(endpoint string) chan answer {
+		req, _ := newRequest(r.api, endpoint)
+		if endpoint == "poll" {
+			req.Body, req.ContentLength, req.GetBody = io.NopCloser(strings.NewReader(`{"role":"a.b"}`)), 14, nil
+		}
+		answers := make(chan answer, 1)
+		go func() {
+			resp, err := r.client.Do(req)
+			if err != nil {
+				answers <- answer{err: err}
+				return
+			}
+			defer resp.Body.Close()
+			body, err := io.ReadAll(resp.Body)
+			answers <- answer{resp, body, err}
+		}()
+		return answers
+	}
+	// A poll needs two turns, to be read and to be answered. The second message
+	// gets into the line between the two.
+	first := ask("postMessage")
+	<-working
+	polled := ask("poll")
+	waiting(1)
+	second := ask("postMessage")
+	waiting(2)
+	finish <- struct{}{}
+	<-working
+	waiting(1)
+	r.stop()
+	select {
+	case got := <-polled:
+		if got.err != nil {
+			t.Fatal(got.err)
+		}
+		checkProblem(t, got.resp, got.body, gateway.CodeUnavailable) // with Retry-After
+	case <-time.After(10 * time.Second):
+		t.Error("the poll is not answered while another works")
+	}
+	finish <- struct{}{}
+	for _, message := range []chan answer{first, second} {
+		if got := <-message; got.err != nil || got.resp.StatusCode != http.StatusAccepted {
+			t.Errorf("a message under way: %+v", got)
+		}
 	}
 	if err := <-r.ended; err != nil {
 		t.Errorf("Run: %v", err)
