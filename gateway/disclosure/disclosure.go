@@ -195,6 +195,9 @@ func (l *Log) Run(ctx context.Context) error {
 	if perr := l.publish(last); err == nil && !errors.Is(perr, ErrQuorum) {
 		err = perr // without a quorum, as while it ran, nothing is published
 	}
+	// Another gateway need not wait for the lease to end. If it must, it does.
+	now := l.cfg.Now()
+	l.cfg.Store.Lease(last, publisher, l.holder, now, now)
 	return err
 }
 

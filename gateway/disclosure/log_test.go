@@ -162,3 +162,28 @@ func TestAppend(t *testing.T) {
 		t.Errorf("Check = %q, %v", found, err)
 	}
 }
+
+// leases notes for how long the last lease was.
+type leases struct {
+	store.Store
+	last atomic.Int64
+}
+
+func (l *leases) Lease(ctx context.Context, name, holder string, now, until time.Time) (bool, error) {
+	l.last.Store(int64(until.Sub(now)))
+	return l.Store.Lease(ctx, name, holder, now, until)
+}
+
+// TestGivesLeaseBack: a log that has ended does not keep another gateway from
+// publishing.
+func TestGivesLeaseBack(t *testing.T) {
+	dir := t.TempDir()
+	s := &leases{Store: openStore(t, dir)}
+	l := run(t, disclosure.Config{Store: s, Anchor: filepath.Join(dir, "anchor")})
+	if err := l.Started(t.Context()); err != nil || s.last.Load() <= 0 {
+		t.Fatalf("Started = %v, with a lease of %v", err, time.Duration(s.last.Load()))
+	}
+	if err := l.stop(); err != nil || s.last.Load() != 0 {
+		t.Errorf("it ended with %v and a lease of %v, want it given back", err, time.Duration(s.last.Load()))
+	}
+}

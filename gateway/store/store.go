@@ -263,7 +263,7 @@ type Store interface {
 
 	// Lease reports whether holder is the one gateway that does what name says
 	// until a moment: whoever asks first while nobody holds it, or holds it
-	// already.
+	// already. Until now gives it back.
 	Lease(ctx context.Context, name, holder string, now, until time.Time) (bool, error)
 	// Publish stores a checkpoint of a tree of this size as the newest that was
 	// published, unless a larger one was; one of the same size replaces it.

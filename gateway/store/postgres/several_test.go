@@ -120,9 +120,16 @@ func claims(t *testing.T, dsn string, a, b *postgres.Store) {
 		s      *postgres.Store
 		holder string
 		at     time.Duration
+		long   time.Duration
 		want   bool
-	}{{a, "a", 0, true}, {b, "b", 0, false}, {a, "a", 30 * time.Second, true}, {b, "b", time.Minute, false}, {b, "b", 90 * time.Second, true}, {a, "a", 90 * time.Second, false}} {
-		got, err := row.s.Lease(t.Context(), "publisher", row.holder, now.Add(row.at), now.Add(row.at+time.Minute))
+	}{
+		{a, "a", 0, time.Minute, true}, {b, "b", 0, time.Minute, false},
+		{a, "a", 30 * time.Second, time.Minute, true}, {b, "b", time.Minute, time.Minute, false},
+		{b, "b", 90 * time.Second, time.Minute, true}, {a, "a", 90 * time.Second, time.Minute, false},
+		{a, "a", 95 * time.Second, 0, false}, {a, "a", 95 * time.Second, time.Minute, false}, // it gives back what it has not
+		{b, "b", 95 * time.Second, 0, true}, {a, "a", 95 * time.Second, time.Minute, true},
+	} {
+		got, err := row.s.Lease(t.Context(), "publisher", row.holder, now.Add(row.at), now.Add(row.at+row.long))
 		if got != row.want || err != nil {
 			t.Errorf("lease of %s after %v: %v, %v, want %v", row.holder, row.at, got, err, row.want)
 		}
