@@ -54,6 +54,9 @@ func watchSpace(ctx context.Context, db database.Database, x *exchange.Exchange,
 		}
 		select {
 		case <-ctx.Done():
+			if db.Room() != nil && !entered { // since the last look
+				x.Incident(context.WithoutCancel(ctx), "disk-full")
+			}
 			return context.Cause(ctx)
 		case <-tick.C:
 		}
