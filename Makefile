@@ -19,7 +19,8 @@ STORES_GROWTH ?= sqlite,postgres
 STORE         ?= postgres
 DURATION      ?= 30m
 SHARE         ?= 0.7
-RACED := ./gateway/store/batch ./gateway/store/sqlite ./gateway/store/postgres ./gateway/disclosure/... ./gateway/relay/... ./gateway/exchange/...
+RACED := ./gateway/store/batch ./gateway/store/sqlite ./gateway/store/postgres ./gateway/disclosure/... ./gateway/relay/...
+WHOLE := TestReplicas|TestRollingRestart|TestRenewal|TestWitnessed$$$$
 
 .PHONY: interop-tlog all demo run test lint unit race rego law faults fuzz interop bench bench-growth bench-report bench-parts soak clean
 
@@ -48,6 +49,7 @@ unit:
 race:
 	$(GO) test -race -skip TestEveryCallFails $(RACED)
 	$(GO) test -race -run AtOnce ./gateway/policy
+	$(GO) test -race -run '$(WHOLE)' ./gateway/gatewaytest # whole gateways under load
 
 rego:
 	$(GO) tool opa test policies/data policies/provisions policies/never

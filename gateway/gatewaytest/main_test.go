@@ -6,14 +6,19 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"sluss/gateway/gatewaytest"
 )
 
-// binary is the gateway program, built once for all tests of the package.
-var binary string
+// binary is the gateway program, built once for all tests of the package by the go
+// command with flags.
+var (
+	binary string
+	flags  = []string{"build"}
+)
 
 func TestMain(m *testing.M) {
 	if spec := os.Getenv(floodVariable); spec != "" { // this process is a client of BenchmarkFairness
@@ -35,7 +40,7 @@ func built(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "sluss/cmd/gateway", "sluss/cmd/gatewayctl")
+	build := exec.Command("go", slices.Concat(flags, []string{"-o", dir + string(filepath.Separator), "sluss/cmd/gateway", "sluss/cmd/gatewayctl"})...)
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building: %v\n%s", err, out)
 		return 1
