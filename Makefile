@@ -20,7 +20,7 @@ STORE         ?= postgres
 DURATION      ?= 30m
 SHARE         ?= 0.7
 RACED := ./gateway/store/batch ./gateway/store/sqlite ./gateway/store/postgres ./gateway/disclosure/... ./gateway/relay/...
-WHOLE := TestReplicas|TestRollingRestart|TestRenewal|TestWitnessed$$$$
+WHOLE := TestReplicas|TestRollingRestart|TestRenewal|TestWitnessed$$
 
 .PHONY: interop-tlog all demo run test lint unit race rego law faults fuzz interop bench bench-growth bench-report bench-parts soak clean
 
