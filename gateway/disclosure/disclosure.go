@@ -128,7 +128,8 @@ type Log struct {
 	circle   *circle
 	news     news
 
-	tree *tree // of the last commit seen; the batcher's
+	tree     *tree  // of the last commit seen; the batcher's
+	anchored []byte // the checkpoint in the anchor file; who publishes has it
 
 	latest    atomic.Pointer[signed] // the last commit's
 	published atomic.Pointer[signed]

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -163,15 +164,43 @@ func TestAppend(t *testing.T) {
 	}
 }
 
-// leases notes for how long the last lease was.
+// leases notes for how long the last lease was, and may say that another gateway
+// has it.
 type leases struct {
 	store.Store
-	last atomic.Int64
+	last  atomic.Int64
+	other bool
 }
 
 func (l *leases) Lease(ctx context.Context, name, holder string, now, until time.Time) (bool, error) {
 	l.last.Store(int64(until.Sub(now)))
-	return l.Store.Lease(ctx, name, holder, now, until)
+	mine, err := l.Store.Lease(ctx, name, holder, now, until)
+	return mine && !l.other, err
+}
+
+// TestAnchorsItsOwn: a log that another gateway is to publish, which has perhaps
+// ended, does not start on a copy from before what it has told its callers.
+func TestAnchorsItsOwn(t *testing.T) {
+	dir, earlier := t.TempDir(), t.TempDir()
+	anchor := filepath.Join(t.TempDir(), "anchor")
+	appended := func(other bool) {
+		t.Helper()
+		s := openStore(t, dir)
+		l := run(t, disclosure.Config{Store: &leases{Store: s, other: other}, Anchor: anchor})
+		_, err := l.Append(t.Context(), store.Write{Entries: []store.Entry{refusal(t, time.Now())}})
+		if err := errors.Join(err, l.stop(), s.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	appended(false)
+	if err := os.CopyFS(earlier, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	appended(true)
+	l := run(t, disclosure.Config{Store: openStore(t, earlier), Anchor: anchor})
+	if err := errors.Join(l.Started(t.Context()), l.stop()); !errors.Is(err, disclosure.ErrRollback) {
+		t.Errorf("on the copy it ended with %v, want ErrRollback", err)
+	}
 }
 
 // TestGivesLeaseBack: a log that has ended does not keep another gateway from

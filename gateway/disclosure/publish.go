@@ -75,12 +75,14 @@ func (l *Log) publish(ctx context.Context) error {
 	default:
 		s, err = l.followed(ctx)
 	}
-	old := l.published.Load()
-	if err != nil || s == nil || old != nil && bytes.Equal(old.checkpoint, s.checkpoint) {
+	if err != nil {
 		return err
 	}
-	if err := writeAnchor(l.cfg.Anchor, s.checkpoint); err != nil {
+	if err := l.anchor(s); err != nil {
 		return err
+	}
+	if old := l.published.Load(); s == nil || old != nil && bytes.Equal(old.checkpoint, s.checkpoint) {
+		return nil
 	}
 	if leads {
 		// On a full disk what is recorded of it must still be seen.
@@ -89,6 +91,23 @@ func (l *Log) publish(ctx context.Context) error {
 		}
 	}
 	l.publishedIs(s)
+	return nil
+}
+
+// anchor writes what is published, or nil, to the anchor file, unless it is there.
+// Where nobody witnesses the log it is our own latest checkpoint if that is of a
+// larger tree: receipts have shown it, and who is to publish it may have ended.
+func (l *Log) anchor(s *signed) error {
+	if own := l.latest.Load(); l.circle == nil && own != nil && (s == nil || own.head.Size > s.head.Size) {
+		s = own
+	}
+	if s == nil || bytes.Equal(s.checkpoint, l.anchored) {
+		return nil
+	}
+	if err := writeAnchor(l.cfg.Anchor, s.checkpoint); err != nil {
+		return err
+	}
+	l.anchored = s.checkpoint
 	return nil
 }
 
