@@ -12,9 +12,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"sluss/gateway"
 	"sluss/gateway/disclosure"
+	"sluss/gateway/envelope"
 	"sluss/gateway/exchange"
 )
 
@@ -24,16 +26,27 @@ import (
 // at once is a finding; the rest is for [books.audit].
 type books struct {
 	mu       sync.Mutex
-	turn     int                          // rises with each answer
-	accepted map[gateway.Digest]receipt   // by digest of the bytes sent
-	released map[string]release           // by delivery id
-	handed   map[gateway.MessageID]string // delivery id
-	acked    map[string]ack               // by delivery id or jti of a notice
-	again    int                          // receipts given for bytes that had one
-	twice    int                          // releases handed out again
-	doubled  int                          // deliveries, or receipts, that came again with other content
+	turn     int                        // rises with each answer
+	accepted map[gateway.Digest]receipt // by digest of the bytes sent
+	released map[string]release         // by delivery id
+	handed   map[gateway.MessageID]handout
+	acked    map[string]ack // by delivery id or jti of a notice
+	again    int            // receipts given for bytes that had one
+	twice    int            // releases handed out again
+	doubled  int            // deliveries, or receipts, that came again with other content
+	newest   time.Time      // of the entries of all that was answered
 	findings []string
 }
+
+// handout is the latest delivery of a message, and when it was decided on.
+type handout struct {
+	delivery string
+	at       time.Time
+}
+
+// repeated is how long an unacknowledged message is handed out again as it was;
+// older ones are handed out anew, because recipients would refuse them.
+const repeated = envelope.MaxDelivery - time.Minute
 
 // receipt is what was answered to a message, or to a statement.
 type receipt struct {
@@ -58,7 +71,7 @@ type ack struct {
 
 func newBooks() *books {
 	return &books{accepted: map[gateway.Digest]receipt{}, released: map[string]release{},
-		handed: map[gateway.MessageID]string{}, acked: map[string]ack{}}
+		handed: map[gateway.MessageID]handout{}, acked: map[string]ack{}}
 }
 
 func (b *books) find(format string, args ...any) {
@@ -106,6 +119,7 @@ func (b *books) accept(sent, answer []byte) {
 		return
 	}
 	b.accepted[digest] = receipt{a, e1.Kind == disclosure.StatementAdmitted}
+	b.heard(e1)
 }
 
 // polled keeps the answer to a poll that began at a turn.
@@ -141,8 +155,9 @@ func (b *books) fresh(id string, began int, now []string) {
 	}
 }
 
-// release keeps a release: one delivery id for a message in its mailbox, the
-// same bytes under it for ever. The caller holds mu.
+// release keeps a release: one delivery id for a message in its mailbox, until it
+// is too old to be repeated, and the same bytes under it for ever. The caller
+// holds mu.
 func (b *books) release(id string, h exchange.Handed) {
 	r, err := readRelease(h)
 	if err != nil {
@@ -164,10 +179,18 @@ func (b *books) release(id string, h exchange.Handed) {
 		b.note("delivery %s: %v", id, err)
 		return
 	}
-	if other, ok := b.handed[e1.Message]; ok {
-		b.note("message %s: handed out as %s and as %s", e1.Message, other, id)
+	b.heard(e1)
+	if other, ok := b.handed[e1.Message]; ok && e1.Time.Sub(other.at) <= repeated {
+		b.note("message %s: handed out as %s and as %s", e1.Message, other.delivery, id)
 	}
-	b.handed[e1.Message] = id
+	b.handed[e1.Message] = handout{id, e1.Time.Time}
+}
+
+// heard keeps the time of an entry that was answered. The caller holds mu.
+func (b *books) heard(e1 disclosure.E1) {
+	if e1.Time.After(b.newest) {
+		b.newest = e1.Time.Time
+	}
 }
 
 // readRelease reads what is compared with the log of a release. The SDK has
@@ -201,11 +224,12 @@ func (b *books) taken() int {
 	return len(b.accepted)
 }
 
-// told returns how much clients have got that was not there before.
-func (b *books) told() int {
+// since returns how much later than t the newest entry is that clients got an
+// answer about; not positive if none is later.
+func (b *books) since(t time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return len(b.accepted) + len(b.released)
+	return b.newest.Sub(t)
 }
 
 // waiting returns how many accepted messages have not been acknowledged by
@@ -215,7 +239,7 @@ func (b *books) waiting() int {
 	defer b.mu.Unlock()
 	n := 0
 	for _, a := range b.accepted {
-		if _, ok := b.acked[b.handed[a.ID]]; !ok && !a.statement {
+		if _, ok := b.acked[b.handed[a.ID].delivery]; !ok && !a.statement {
 			n++
 		}
 	}

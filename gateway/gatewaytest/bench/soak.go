@@ -49,7 +49,8 @@ func measureSoak(ctx context.Context, o options, r *report.Results) error {
 	}
 	s := &report.Soak{Run: run, System: g.Name(), Share: o.share, Clients: clients, Maximum: o.rate}
 	if s.Maximum == 0 {
-		most, err := load.Take(ctx, live{g}, clients, max(5*o.round, 10*time.Second))
+		// So long that what was sealed before counts for little.
+		most, err := load.Take(ctx, live{g}, clients, max(30*o.round, time.Minute))
 		if err != nil {
 			return err
 		}
