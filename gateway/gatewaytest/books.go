@@ -180,10 +180,15 @@ func (b *books) release(id string, h exchange.Handed) {
 		return
 	}
 	b.heard(e1)
-	if other, ok := b.handed[e1.Message]; ok && e1.Time.Sub(other.at) <= repeated {
-		b.note("message %s: handed out as %s and as %s", e1.Message, other.delivery, id)
+	b.handOut(e1.Message, handout{id, e1.Time.Time})
+}
+
+// handOut keeps a new delivery of a message. The caller holds mu.
+func (b *books) handOut(m gateway.MessageID, h handout) {
+	if other, ok := b.handed[m]; ok && h.at.Sub(other.at) <= repeated {
+		b.note("message %s: handed out as %s and as %s", m, other.delivery, h.delivery)
 	}
-	b.handed[e1.Message] = handout{id, e1.Time.Time}
+	b.handed[m] = h
 }
 
 // heard keeps the time of an entry that was answered. The caller holds mu.
