@@ -115,7 +115,9 @@ func measured(ctx context.Context, args []string, f func(context.Context, option
 		fs.IntVar(&o.detail, "detail", 300, "size of what an entry's second part holds beside what it must, in bytes")
 		fs.BoolVar(&o.keep, "keep", false, "leave the databases on the disk")
 	case "soak":
-		o.stores, o.clients = list[string]{onPostgres}, list[int]{32}
+		// Each with a mailbox of its own: to look again and again for what another
+		// one was given would be most of the load.
+		o.stores, o.clients, o.towns = list[string]{onPostgres}, list[int]{64}, 64
 		fs.DurationVar(&o.duration, "duration", 30*time.Minute, "how long")
 		fs.DurationVar(&o.interval, "interval", time.Minute, "length of a sample")
 		fs.Float64Var(&o.share, "share", 0.7, "of the most that it does")

@@ -59,7 +59,7 @@ func measureSoak(ctx context.Context, o options, r *report.Results) error {
 	s.Rate = s.Share * s.Maximum
 	say("%s: %.0f exchanges/s at most; %.0f/s for %s", g.Name(), s.Maximum, s.Rate, o.duration)
 	begun := time.Now()
-	failed, err := load.Steady(ctx, live{g}, load.SteadyOptions{Clients: 4 * clients, Rate: s.Rate, Duration: o.duration + 50*time.Millisecond, Interval: o.interval},
+	failed, err := load.Steady(ctx, live{g}, load.SteadyOptions{Clients: clients, Rate: s.Rate, Duration: o.duration + 50*time.Millisecond, Interval: o.interval},
 		func(m load.Minute) error {
 			sample, err := g.sampled(ctx, m, time.Since(begun))
 			s.Samples = append(s.Samples, sample)
@@ -87,10 +87,9 @@ func measureSoak(ctx context.Context, o options, r *report.Results) error {
 // live is a gateway whose clients seal their messages as they go.
 type live struct{ *ours }
 
-// Exchange implements [load.System]. More calls may be under way than there are
-// clients: they share their connections.
+// Exchange implements [load.System].
 func (l live) Exchange(ctx context.Context, client int) error {
-	u := l.crowd.users[client%len(l.crowd.users)]
+	u := l.crowd.users[client]
 	for {
 		err := u.exchange(ctx)
 		if !errors.Is(err, io.EOF) {
