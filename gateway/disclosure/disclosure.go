@@ -91,8 +91,9 @@ type Config struct {
 	Store  store.Store
 	Key    crypto.Signer // Ed25519; signs checkpoints
 	Origin string        // the log's name, "<name>.sluss/log"
-	// Anchor is the file that keeps the largest checkpoint published. It lies
-	// outside the database and outside its backups.
+	// Anchor is the file that keeps the largest checkpoint published, or signed
+	// here if another gateway is to publish it. It lies outside the database and
+	// outside its backups.
 	Anchor string
 	// Adopt accepts the log in the store although the anchor file is missing:
 	// an operator's decision, for the first start on a new machine.
