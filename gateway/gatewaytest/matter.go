@@ -14,7 +14,9 @@ import (
 // under which the police may tell it of threats: what load and runs need
 // to send messages that are released.
 type Matter struct {
-	Town   gateway.AgencyID
+	Town gateway.AgencyID
+	// Life is how long what Seal makes is valid. Default 30 days.
+	Life   time.Duration
 	person gateway.Ref
 	ref    gateway.Ref
 	police *client.Client
@@ -41,6 +43,7 @@ func (m *Matter) Seal(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.Life = m.Life
 	return m.police.Seal(ctx, d)
 }
 

@@ -15,8 +15,13 @@ import (
 	"sluss/gateway/gatewaytest/bench/report"
 )
 
-// stock is how many sealed messages each municipality keeps ready in a soak.
-const stock = 24
+// stock is how many sealed messages each municipality keeps ready in a soak, and
+// life how long they are valid: what named officials read is kept so long, and no
+// agency may have 200,000 messages held.
+const (
+	stock = 24
+	life  = 5 * time.Minute
+)
 
 // measureSoak finds the most that a gateway does, then loads it steadily with a
 // share of that. The clients seal their messages as they go, in both.
@@ -41,6 +46,9 @@ func measureSoak(ctx context.Context, o options, r *report.Results) error {
 	}
 	sealing, stop := context.WithCancel(ctx)
 	defer stop()
+	for _, t := range g.crowd.towns {
+		t.matter.Life = life
+	}
 	if err := g.crowd.seal(ctx, clients, stock*len(g.crowd.towns)); err != nil {
 		return err
 	}
@@ -63,10 +71,13 @@ func measureSoak(ctx context.Context, o options, r *report.Results) error {
 		func(m load.Minute) error {
 			sample, err := g.sampled(ctx, m, time.Since(begun))
 			s.Samples = append(s.Samples, sample)
+			if m.Rate == 0 && m.Errors > 0 {
+				err = errors.Join(err, fmt.Errorf("no exchange ended within %v", o.interval))
+			}
 			return err
 		})
 	if err != nil {
-		return err
+		return errors.Join(err, failed)
 	}
 	if failed != nil {
 		s.Failed = failed.Error()
