@@ -70,6 +70,3 @@ func (l Line) Kept() (agencies, free int) {
 
 // Network is the key of a caller without identity.
 var Network = network
-
-// Enough is enough.
-var Enough = enough

@@ -167,7 +167,7 @@ type Limits struct {
 	AgencyPolls     int           // polls at a time and agency. Default 256.
 	ConnsEach       int           // connections of one network address. Default 1024.
 	ConnRate        float64       // new connections per second and network address, four times as many at once. Default 50.
-	Working         int           // requests at a time that work, rather than wait. Default so many that one agency can use all processors, see newLine.
+	Working         int           // requests at a time that work, rather than wait. Default one for each processor, at least 2.
 	Wait            time.Duration // the longest wait for a turn to work. Default 2s.
 	Held            int           // refusals held back at a time. Default 512.
 	Hold            time.Duration // for how long. Default 250ms.
@@ -294,7 +294,7 @@ func (l Limits) withDefaults() Limits {
 		AgencyPolls:     cmp.Or(l.AgencyPolls, 256),
 		ConnsEach:       cmp.Or(l.ConnsEach, 1024),
 		ConnRate:        cmp.Or(l.ConnRate, 50),
-		Working:         cmp.Or(l.Working, enough(runtime.GOMAXPROCS(0))),
+		Working:         cmp.Or(l.Working, max(2, runtime.GOMAXPROCS(0))),
 		Wait:            cmp.Or(l.Wait, 2*time.Second),
 		Held:            cmp.Or(l.Held, 512),
 		Hold:            cmp.Or(l.Hold, 250*time.Millisecond),

@@ -38,10 +38,6 @@ func newLine(places int) *line {
 	return &line{free: places, share: max(1, places-max(1, places/4)), agencies: map[gateway.AgencyID]*party{}}
 }
 
-// enough is how many places let one agency use all of n processors: the places
-// that it never has come on top.
-func enough(n int) int { return n + max(1, n/3) }
-
 // enter returns when it is the agency's turn, with what gives the place back,
 // or with the error of ctx when that ends first.
 func (l *line) enter(ctx context.Context, agency gateway.AgencyID) (leave func(), err error) {

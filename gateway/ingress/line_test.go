@@ -132,24 +132,6 @@ func TestLineForgets(t *testing.T) {
 	})
 }
 
-// TestEnough: by default one agency alone has as many places as there are
-// processors, and there is at least one more.
-func TestEnough(t *testing.T) {
-	for n := 1; n <= 128; n++ {
-		l := ingress.NewLine(ingress.Enough(n))
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		for range n {
-			if _, err := l.Enter(ctx, "a"); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if _, err := l.Enter(ctx, "b"); err != nil {
-			t.Error(err)
-		}
-		cancel()
-	}
-}
-
 // TestLineAtRandom lets many agencies come, work and give up at random: all
 // places come back, and no agency has more than it may.
 func TestLineAtRandom(t *testing.T) {
