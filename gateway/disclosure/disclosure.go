@@ -25,9 +25,10 @@
 //
 // When it is not certain that a batch was committed, nobody gets a
 // [Committed]. A head smaller than one seen before, or another root at the
-// same size, stops the log; the largest head published, or signed here
-// for another gateway to publish, stands in a file outside the database
-// (Config.Anchor) and is compared at each start. An entry is refused when the clock is more than a minute behind the log.
+// same size, stops the log; the largest head published, or signed here for
+// another gateway to publish, stands in a file outside the database
+// (Config.Anchor) and is compared at each start. An entry is refused when the
+// clock is more than a minute behind the log.
 //
 // # Witnesses
 //
