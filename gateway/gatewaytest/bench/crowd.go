@@ -136,16 +136,15 @@ func (t *town) fill(ctx context.Context, to int) error {
 	return nil
 }
 
-// token returns a sealed message, io.EOF when there is none.
+// token returns the message sealed first, io.EOF when there is none.
 func (t *town) token() ([]byte, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.sealed) == 0 {
 		return nil, io.EOF
 	}
-	last := len(t.sealed) - 1
-	token := t.sealed[last]
-	t.sealed = t.sealed[:last]
+	token := t.sealed[0]
+	t.sealed = t.sealed[1:]
 	return token, nil
 }
 

@@ -17,10 +17,6 @@ import (
 	"sluss/gateway/store"
 )
 
-// growthSettings give a server of PostgreSQL the memory that one with a database of
-// this size has.
-var growthSettings = map[string]string{"shared_buffers": "1GB", "max_wal_size": "8GB", "effective_cache_size": "8GB"}
-
 // measureGrowth measures exchanges and searches on logs of several sizes.
 func measureGrowth(ctx context.Context, o options, r *report.Results) error {
 	run, err := here(ctx, o.dir, "")
@@ -52,7 +48,7 @@ func growTo(ctx context.Context, o options, g *report.Growth, kind string, size 
 	if !o.keep {
 		defer os.RemoveAll(dir)
 	}
-	w, err := gatewayAt(ctx, filepath.Join(dir, "world"), filepath.Join(o.bin, "gateway"), kind, o.towns, growthSettings)
+	w, err := gatewayAt(ctx, filepath.Join(dir, "world"), filepath.Join(o.bin, "gateway"), kind, o.towns, roomy)
 	if err != nil {
 		return err
 	}

@@ -36,7 +36,7 @@ func measureSoak(ctx context.Context, o options, r *report.Results) error {
 		return err
 	}
 	clients := maxOf(o.clients)
-	g, err := gatewayAt(ctx, filepath.Join(dir, "world"), filepath.Join(o.bin, "gateway"), o.stores[0], min(o.towns, clients), nil)
+	g, err := gatewayAt(ctx, filepath.Join(dir, "world"), filepath.Join(o.bin, "gateway"), o.stores[0], min(o.towns, clients), roomy)
 	if err != nil {
 		return err
 	}

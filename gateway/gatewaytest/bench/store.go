@@ -22,6 +22,11 @@ const (
 	onStandby  = "postgres+standby"
 )
 
+// roomy give a server of PostgreSQL the memory that one with a database of many
+// gigabytes has, and so much write-ahead log that it makes a checkpoint by the
+// clock and not by the amount.
+var roomy = map[string]string{"shared_buffers": "1GB", "max_wal_size": "8GB", "effective_cache_size": "8GB"}
+
 // backend is what a world keeps its rows in. This is the one place where a world
 // gets its store.
 type backend struct {
