@@ -201,9 +201,36 @@ func (s *Soak) write(p *page, figures []figure) {
 		}
 	}
 	p.table([]string{"minute", "exchanges/s", "p50, ms", "p99, ms", "errors", "memory, MB", "heap, MB", "goroutines", "open files", "database, MB"}, rows)
+	p.say("Whether anything grows, by thirds of the time (medians of their samples, sum of the errors):")
+	p.table([]string{"minutes", "exchanges/s", "p50, ms", "p99, ms", "errors", "memory, MB", "heap, MB"}, s.thirds())
 	p.figures(figures)
 	if s.Failed != "" {
 		p.say("The first error: %s.\n", s.Failed)
 	}
 	p.say("Afterwards: %s. All samples are in `soak.csv`.", s.Checked)
+}
+
+// thirds are the rows of a table that tells the beginning from the end.
+func (s *Soak) thirds() (rows [][]string) {
+	for i := range 3 {
+		part := s.Samples[i*len(s.Samples)/3 : (i+1)*len(s.Samples)/3]
+		if len(part) == 0 {
+			continue
+		}
+		median := func(of func(Sample) float64) string {
+			var v []float64
+			for _, m := range part {
+				v = append(v, of(m))
+			}
+			return fmt.Sprintf("%.0f", load.Quantile(v, 0.5))
+		}
+		errors := 0
+		for _, m := range part {
+			errors += m.Errors
+		}
+		rows = append(rows, []string{fmt.Sprintf("%.0f–%.0f", part[0].Minute, part[len(part)-1].Minute),
+			median(func(m Sample) float64 { return m.Rate }), median(func(m Sample) float64 { return m.P50 }), median(func(m Sample) float64 { return m.P99 }),
+			fmt.Sprint(errors), median(func(m Sample) float64 { return m.Memory }), median(func(m Sample) float64 { return m.Heap })})
+	}
+	return rows
 }

@@ -46,7 +46,7 @@ func TestSave(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(raw)
-	for _, want := range []string{"| 32 | gateway, sqlite | 3200 [2880–3520] |", "**not reached**", "10 M", "| person |", "1.25", "all is well", "98"} {
+	for _, want := range []string{"| 32 | gateway, sqlite | 3200 [2880–3520] |", "**not reached**", "10 M", "| person |", "1.25", "all is well", "98", "| 2–2 | 98 | 3 | 8 | 0 | 81 | 41 |"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the README lacks %q", want)
 		}
