@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -55,14 +56,31 @@ func smallDisk(_ context.Context, r *faultRun) error {
 	return nil
 }
 
-// strikeFull fills the disk for a moment.
+// strikeFull fills the disk for a moment. Until the gateway says that it is full,
+// what fits into space that the database already has may still become durable.
 func strikeFull(ctx context.Context, r *faultRun) error {
 	ballast := filepath.Join(r.w.data(), "ballast")
-	if err := fillUp(ballast); err != nil {
-		return err
+	err := fillUp(ballast)
+	if err == nil {
+		err = r.saysFull(ctx)
 	}
-	r.quiet(ctx, r.up(2*time.Second))
-	return os.Remove(ballast)
+	if err == nil {
+		r.quiet(ctx, r.up(2*time.Second))
+	}
+	return errors.Join(err, os.Remove(ballast))
+}
+
+// saysFull waits until the gateway says that its disk is full.
+func (r *faultRun) saysFull(ctx context.Context) error {
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+		if m, err := r.w.Metrics(); err == nil && strings.Contains(m, "\ngateway_store_full_info 1\n") {
+			return nil
+		}
+		if err := sleep(ctx, 5*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: its disk is full, and it does not say so: %s", ErrFault, r.w.tail())
 }
 
 // fillUp writes a file until the disk has no room left.
