@@ -170,7 +170,7 @@ func (r *request) send() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	q.ContentLength, q.Header = r.length, r.header
+	q.ContentLength, q.Header = r.length, r.header.Clone() // several may send it at once
 	if r.media != "" {
 		q.Header.Set("Content-Type", r.media)
 	}
