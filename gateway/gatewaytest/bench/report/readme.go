@@ -191,7 +191,7 @@ func (g *Growth) write(p *page, figures []figure) {
 func (s *Soak) write(p *page, figures []figure) {
 	p.say("\n## Soak\n")
 	s.Run.write(p)
-	p.say("\n%s, %d clients, an open loop at %.0f exchanges/s: %.0f %% of %.0f, the most it did before. Times count from when an exchange was due.", s.System, s.Clients, s.Rate, 100*s.Share, s.Maximum)
+	p.say("\n%s, %d clients, an open loop at %.0f exchanges/s: %.0f %% of %.0f, the most it did before. Times count from when an exchange was due. A PostgreSQL server has shared_buffers of 1 GB and max_wal_size of 8 GB here, as for growth.", s.System, s.Clients, s.Rate, 100*s.Share, s.Maximum)
 	var rows [][]string
 	step := max(1, len(s.Samples)/30)
 	for i, m := range s.Samples {
@@ -224,13 +224,13 @@ func (s *Soak) thirds() (rows [][]string) {
 			}
 			return fmt.Sprintf("%.0f", load.Quantile(v, 0.5))
 		}
-		errors := 0
+		failed := 0
 		for _, m := range part {
-			errors += m.Errors
+			failed += m.Errors
 		}
 		rows = append(rows, []string{fmt.Sprintf("%.0f–%.0f", part[0].Minute, part[len(part)-1].Minute),
 			median(func(m Sample) float64 { return m.Rate }), median(func(m Sample) float64 { return m.P50 }), median(func(m Sample) float64 { return m.P99 }),
-			fmt.Sprint(errors), median(func(m Sample) float64 { return m.Memory }), median(func(m Sample) float64 { return m.Heap })})
+			fmt.Sprint(failed), median(func(m Sample) float64 { return m.Memory }), median(func(m Sample) float64 { return m.Heap })})
 	}
 	return rows
 }
