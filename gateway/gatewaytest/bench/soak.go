@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -92,7 +91,7 @@ func measureSoak(ctx context.Context, o options, r *report.Results) error {
 	say("%s", s.Checked)
 	s.Seconds = time.Since(s.Begun).Seconds()
 	r.Soak = s
-	return writeCSV(filepath.Join(o.out, "soak.csv"), s.Samples)
+	return nil
 }
 
 // live is a gateway whose clients seal their messages as they go.
@@ -149,26 +148,4 @@ func metric(text, name string) (v float64) {
 		}
 	}
 	return v
-}
-
-func writeCSV(file string, samples []report.Sample) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	f, err := os.Create(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	w := csv.NewWriter(f)
-	w.Write([]string{"minute", "rate", "p50_ms", "p99_ms", "errors", "memory_mb", "heap_mb", "goroutines", "open_files", "database_mb"})
-	for _, s := range samples {
-		var row []string
-		for _, v := range []any{s.Minute, s.Rate, s.P50, s.P99, s.Errors, s.Memory, s.Heap, s.Goroutines, s.Files, s.Database} {
-			row = append(row, fmt.Sprintf("%.6v", v))
-		}
-		w.Write(row)
-	}
-	w.Flush()
-	return errors.Join(w.Error(), f.Close())
 }

@@ -207,7 +207,7 @@ func (s *Soak) write(p *page, figures []figure) {
 	if s.Failed != "" {
 		p.say("The first error: %s.\n", s.Failed)
 	}
-	p.say("Afterwards: %s. All samples are in `soak.csv`.", s.Checked)
+	p.say("Afterwards: %s. All samples are in `results.json`.", s.Checked)
 }
 
 // thirds are the rows of a table that tells the beginning from the end.
